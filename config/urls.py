@@ -1,0 +1,42 @@
+"""What a setting that is an address must look like; messages never repeat the address, which may hold a password."""
+
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    return parts
+
+
+def check_http_url(url: str) -> str:
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a URL that begins with http:// or https:// and names a host")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("must be a URL without user, query and fragment")
+    return url.rstrip("/")
+
+
+def check_postgres_url(url: SecretStr) -> SecretStr:
+    if _split(url.get_secret_value()).scheme not in ("postgresql", "postgres"):
+        raise ValueError("must be a URL that begins with postgresql://")
+    return url
+
+
+def check_redis_url(url: SecretStr) -> SecretStr:
+    if _split(url.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must be a URL that begins with redis://, rediss:// or unix://")
+    return url
+
+
+def check_smtp_url(url: SecretStr) -> SecretStr:
+    parts = _split(url.get_secret_value())
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("must be a URL that begins with smtp:// or smtps:// and names a host")
+    return url
