@@ -99,6 +99,7 @@ class Server(Group):
     workers: int = Field(1, ge=1, le=256, alias="TOLLKEEPER_WORKERS")
     max_body_bytes: int = Field(32 * MEBIBYTE, ge=1024, alias="TOLLKEEPER_MAX_BODY_BYTES")
     hold_ttl_seconds: Seconds = Field(60.0, alias="TOLLKEEPER_HOLD_TTL_SECONDS")
+    shutdown_grace_seconds: Seconds = Field(8.0, alias="TOLLKEEPER_SHUTDOWN_GRACE_SECONDS")
 
 
 class Secrets(Group):
@@ -122,9 +123,14 @@ class Settings(Group):
 
 
 _GROUPS: dict[str, type[Group]] = {
-    name: field.annotation
-    for name, field in Settings.model_fields.items()
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Group)
+    "stores": Stores,
+    "upstream": Upstream,
+    "keycloak": Keycloak,
+    "stripe": Stripe,
+    "payments": Payments,
+    "mail": Mail,
+    "server": Server,
+    "secrets": Secrets,
 }
 
 
@@ -132,7 +138,7 @@ def _aliases(group: type[Group]) -> list[str]:
     return [field.alias for field in group.model_fields.values() if field.alias is not None]
 
 
-NAMES = tuple(name for group in (Settings, *_GROUPS.values()) for name in _aliases(group))
+NAMES = (*_aliases(Settings), *(name for group in _GROUPS.values() for name in _aliases(group)))
 
 
 def load_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:

@@ -1,4 +1,7 @@
-"""What a setting that is an address must look like; messages never repeat the address, which may hold a password."""
+"""What a setting that is an address must look like.
+
+Messages never repeat the address: it may hold a password.
+"""
 
 from urllib.parse import SplitResult, urlsplit
 

@@ -1,0 +1,87 @@
+"""Real servers for all tests: one Postgres and one Valkey a session, a fresh database for each test."""
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import redis
+
+from runtime.child import Child
+from runtime.engines.postgres import Postgres
+from runtime.engines.valkey import Valkey
+
+database_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def short_dir() -> Iterator[Path]:
+    """A directory whose path is short enough for sockets, open to the engines' own user."""
+    path = Path(tempfile.mkdtemp(prefix="tk-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(short_dir: Path) -> Iterator[Postgres]:
+    server = Postgres(short_dir)
+    server.prepare()
+    child = Child(server.program())
+    child.wait_ready()
+    yield server
+    child.stop()
+    server.release()
+
+
+@pytest.fixture(scope="session")
+def valkey(short_dir: Path) -> Iterator[Valkey]:
+    server = Valkey(short_dir)
+    server.prepare()
+    child = Child(server.program())
+    child.wait_ready()
+    yield server
+    child.stop()
+    server.release()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Postgres) -> str:
+    """The session's server; its database `postgres` is for making others only."""
+    return postgres.url("postgres")
+
+
+@pytest.fixture(scope="session")
+def valkey_url(valkey: Valkey) -> str:
+    return valkey.url()
+
+
+@pytest.fixture
+async def empty_database_url(postgres: Postgres) -> AsyncIterator[str]:
+    """An empty database of the test's own."""
+    name = f"test_{next(database_numbers)}"
+    await postgres.create_database(name)
+    yield postgres.url(name)
+    await drop_database(postgres, name)
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """The session's Valkey, emptied."""
+    with redis.Redis.from_url(valkey.url()) as client:
+        client.flushall()
+        client.script_flush()
+    return valkey.url()
+
+
+async def drop_database(postgres: Postgres, name: str) -> None:
+    async with asyncio.timeout(30):
+        connection = await asyncpg.connect(postgres.url("postgres"))
+        try:
+            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        finally:
+            await connection.close()
