@@ -1,0 +1,53 @@
+"""Usage in a JSON answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from proxy.meter.members import last_member
+from proxy.meter.usage import Usage, read_usage
+
+DECODED_WHOLE = 64 * 1024
+"""Answers up to this many bytes are decoded whole; in larger ones (embeddings, images) the end is looked
+at first."""
+
+
+def usage_of_body(body: bytes) -> Usage | None:
+    """The usage that an answer body reports at its top, or under `response`; None where it reports none.
+    Never raises."""
+    if len(body) > DECODED_WHOLE:
+        found = _usage_at_the_end(body)
+        if found is not None:
+            return found
+    try:
+        return usage_of_answer(orjson.loads(body))
+    except ValueError:
+        return None
+
+
+def usage_of_answer(answer: Any) -> Usage | None:
+    """The usage of a decoded answer or stream event: `usage`, else `response.usage`."""
+    if not isinstance(answer, dict):
+        return None
+    own = answer.get("usage")
+    if own is not None:
+        return read_usage(own)
+    wrapped = answer.get("response")
+    return read_usage(wrapped.get("usage")) if isinstance(wrapped, dict) else None
+
+
+def _usage_at_the_end(body: bytes) -> Usage | None:
+    """The top-level `usage` of a large answer, if it stands near the end, as OpenAI puts it."""
+    if body.lstrip()[:1] != b"{" or not body.rstrip().endswith(b"}"):
+        return None
+    if b"}\n{" in body or b"}\r\n{" in body:
+        return None  # several documents, one a line: the last one's usage is not the whole's
+    span = last_member(body, b"usage", depth=1, window=DECODED_WHOLE)
+    if span is None:
+        return None
+    try:
+        return read_usage(orjson.loads(body[span[0] : span[1]]))
+    except ValueError:
+        return None

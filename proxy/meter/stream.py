@@ -1,0 +1,222 @@
+"""A scanner beside a stream of server-sent events: what it used, how it ended, what it delivered.
+
+Per piece it does no more than keep it. Every `BATCH` bytes the pieces are looked through once: usage and ends
+are found by bytes, and only the delivered text stays. A stream that ends well within one batch is never
+decoded but for the event that carries its usage.
+
+Bounds: `BATCH` bytes of raw events, `MAX_EVENT` of one unfinished event, `output.MAX_KEPT` characters of
+text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from proxy.meter.body import usage_of_answer
+from proxy.meter.deltas import collect
+from proxy.meter.members import last_member
+from proxy.meter.output import Output, TokenCounter
+from proxy.meter.sse import EventSplitter, data_of, name_of
+from proxy.meter.usage import Usage, read_usage
+
+BATCH = 32 * 1024
+MAX_EVENT = 1024 * 1024
+_KEPT_END = 64 * 1024
+
+_TYPE = re.compile(rb'\{\s*"type"\s*:\s*"([^"\\]*)"')
+_NULL_USAGE_LAST = re.compile(rb'"usage"\s*:\s*null\s*(?:,\s*"obfuscation"\s*:\s*"[^"\\]*"\s*)?\}\s*$')
+_ENDS = frozenset(
+    {
+        b"response.completed",
+        b"response.incomplete",
+        b"response.failed",
+        b"response.cancelled",
+        b"thread.run.completed",
+        b"thread.run.incomplete",
+        b"thread.run.failed",
+        b"thread.run.cancelled",
+        b"thread.run.expired",
+        b"image_generation.completed",
+        b"image_edit.completed",
+        b"transcript.text.done",
+        b"speech.audio.done",
+        b"error",
+    }
+)
+_FAILURES = frozenset({b"response.failed", b"thread.run.failed", b"error"})
+
+
+@dataclass(slots=True)
+class StreamReading:
+    """What a stream said, up to where it passed.
+
+    `usage` is the last one reported (they are cumulative, so never summed), None where none was. `terminal`:
+    the event that ends a good or a failed answer was seen. `failed`: an error or a failed answer was seen.
+    """
+
+    usage: Usage | None
+    terminal: bool
+    failed: bool
+    _output: Output
+    _unread: list[bytes] = field(default_factory=list)
+
+    @property
+    def output(self) -> Output:
+        """The text delivered. Decodes what was not decoded before, so ask only where no usage came."""
+        for event in self._unread:
+            collect(_decoded(data_of(event)), self._output)
+        self._unread = []
+        return self._output
+
+    def delivered_tokens(self, counter: TokenCounter) -> int:
+        """Tokens of what was delivered: all choices, refusals, summaries of reasoning, names and arguments
+        of calls."""
+        return self.output.count(counter)
+
+
+class StreamScanner:
+    """Fed with the bytes of one stream as they pass, in any pieces. Never raises on what they hold."""
+
+    __slots__ = (
+        "_end",
+        "_failed",
+        "_head",
+        "_output",
+        "_oversize",
+        "_pieces",
+        "_size",
+        "_splitter",
+        "_terminal",
+        "_usage",
+    )
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._splitter = EventSplitter()
+        self._output = Output()
+        self._usage: Usage | None = None
+        self._terminal = False
+        self._failed = False
+        self._oversize = 0
+        self._head = b""
+        self._end = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece. It is kept as it is, so it must not change afterwards."""
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size >= BATCH:
+            for event in self._take():
+                self._note(event)
+                collect(_decoded(data_of(event)), self._output)
+            self._output.compact()
+
+    def finish(self) -> StreamReading:
+        """The reading of all that was fed. An event without its blank line counts if it is whole."""
+        unread = self._take()
+        rest = self._splitter.take_rest()
+        if self._oversize:
+            self._note_oversize(rest)
+        elif _is_whole(data_of(rest)):
+            unread.append(rest)
+        for event in unread:
+            self._note(event)
+        return StreamReading(self._usage, self._terminal, self._failed, self._output, unread)
+
+    def _take(self) -> list[bytes]:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        events = self._splitter.feed(data)
+        if events and self._oversize:
+            self._note_oversize(events.pop(0))
+        if self._splitter.held > MAX_EVENT:
+            self._shorten(self._splitter.take_rest())
+        return events
+
+    def _shorten(self, part: bytes) -> None:
+        """Keep the head and the end of an event that outgrew its bound, and wait for the rest of it."""
+        if not self._oversize:
+            self._head = part[:1024]
+        self._oversize += len(part) - 3
+        self._end = (self._end + part[:-3])[-_KEPT_END:]
+        self._splitter.feed(part[-3:])  # the blank line may be cut
+
+    def _note_oversize(self, last: bytes) -> None:
+        end = (self._end + last)[-_KEPT_END:].rstrip()
+        head, size = self._head, self._oversize + len(last)
+        self._head, self._end, self._oversize = b"", b"", 0
+        kind = _kind(head)
+        if kind in _ENDS:
+            self._terminal = True
+            self._failed = self._failed or kind in _FAILURES
+        span = last_member(end, b"usage", depth=2 if kind.startswith(b"response.") else 1, window=_KEPT_END)
+        usage = None if span is None else read_usage(_decoded(end[span[0] : span[1]]))
+        if usage is not None:
+            self._usage = usage
+        elif b"chat.completion.chunk" in head or b"text_completion" in head or b"text.delta" in kind:
+            self._output.add_unread(size)
+
+    def _note(self, event: bytes) -> None:
+        """Look for usage, ends and errors by bytes; decode only the event that has one."""
+        data = data_of(event)
+        if data == b"[DONE]":
+            self._terminal = True
+            return
+        kind = _kind(event)
+        ends = kind in _ENDS
+        if not ends and kind.startswith(b"response."):
+            return
+        at = data.rfind(b'"usage"')
+        reports = at >= 0 and (_NULL_USAGE_LAST.match(data, at) is None)
+        if not ends and not reports and b'"error"' not in data:
+            return
+        payload = _decoded(data)
+        if not isinstance(payload, dict):
+            return
+        self._terminal = self._terminal or ends
+        if kind in _FAILURES or payload.get("error"):
+            self._failed = True
+        if payload.get("object") == "thread.run.step":
+            return  # the run repeats what its steps used
+        usage = usage_of_answer(payload)
+        if usage is not None:
+            self._usage = usage
+
+
+def _kind(event: bytes) -> bytes:
+    """The `type` of an event: its name, else the first member of its data, else nothing."""
+    name = name_of(event)
+    if name and name not in (b"message", b"done"):
+        return name
+    match = (
+        _TYPE.match(event, 6 if event.startswith(b"data: ") else 5) if event.startswith(b"data:") else None
+    )
+    if match is None and b'"type"' in event and b'"choices"' not in event:
+        payload = _decoded(data_of(event))
+        kind = payload.get("type") if isinstance(payload, dict) else None
+        return kind.encode() if isinstance(kind, str) else b""
+    return b"" if match is None else match[1]
+
+
+def _is_whole(data: bytes) -> bool:
+    return data == b"[DONE]" or isinstance(_decoded(data), dict)
+
+
+def _decoded(data: bytes) -> Any:
+    if not data:
+        return None
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        pass
+    try:
+        return json.loads(data)  # lone surrogates, which orjson refuses
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,131 @@
+"""Usage as OpenAI reports it, in every shape, read into one.
+
+Shapes: chat and legacy completions (`prompt_tokens`, `completion_tokens`), responses, images, transcriptions
+and realtime (`input_tokens`, `output_tokens`; details under `input_tokens_details` or `input_token_details`),
+embeddings (no output), transcriptions by duration (`{"type": "duration", "seconds": 9}`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_COUNT = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call used. All counts are tokens.
+
+    `cached_input_tokens`, `cache_write_tokens`, `audio_input_tokens` and `image_input_tokens` are parts of
+    `input_tokens`; `reasoning_tokens`, `audio_output_tokens` and `image_output_tokens` are parts of
+    `output_tokens`. `quantities` holds what is not a token (`seconds`, `images`, ...) and finer parts of a
+    part (`cached_audio_tokens`, `cached_image_tokens`), sorted by name.
+    """
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
+    quantities: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+class _RefusedError(Exception):
+    """A member that can't be a count."""
+
+
+def read_usage(payload: Mapping[str, Any] | None) -> Usage | None:
+    """Read the value of a `usage` member; None where it is null, empty, of an unknown shape or garbage. Never
+    raises.
+
+    An explicit zero is a count. A part larger than its whole is cut to the whole: the whole is what was
+    reported first.
+    """
+    if not isinstance(payload, Mapping):
+        return None
+    try:
+        return _read(payload)
+    except _RefusedError:
+        return None
+
+
+def _read(payload: Mapping[str, Any]) -> Usage | None:
+    total = _count(payload, "total_tokens")
+    given_in = _first_count(payload, "prompt_tokens", "input_tokens")
+    given_out = _first_count(payload, "completion_tokens", "output_tokens")
+    if given_in is None and given_out is None:
+        seconds = _count(payload, "seconds")
+        return None if seconds is None else Usage(quantities=(("seconds", seconds),))
+    if given_in is None:
+        if total is None:
+            return None
+        given_in = max(total - (given_out or 0), 0)
+    if given_out is None:
+        given_out = max((total or 0) - given_in, 0)
+    into = _details(payload, "prompt_tokens_details", "input_tokens_details", "input_token_details")
+    out = _details(payload, "completion_tokens_details", "output_tokens_details", "output_token_details")
+    written = _first_count(into, "cache_write_tokens", "cache_creation_tokens")
+    if written is None:
+        written = _count(payload, "cache_creation_input_tokens")
+    return Usage(
+        input_tokens=given_in,
+        cached_input_tokens=_part(_count(into, "cached_tokens"), given_in),
+        cache_write_tokens=_part(written, given_in),
+        output_tokens=given_out,
+        reasoning_tokens=_part(_count(out, "reasoning_tokens"), given_out),
+        audio_input_tokens=_part(_count(into, "audio_tokens"), given_in),
+        audio_output_tokens=_part(_count(out, "audio_tokens"), given_out),
+        image_input_tokens=_part(_count(into, "image_tokens"), given_in),
+        image_output_tokens=_part(_count(out, "image_tokens"), given_out),
+        quantities=_cached_kinds(_details(into, "cached_tokens_details")),
+    )
+
+
+def _cached_kinds(details: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    kinds = (("cached_audio_tokens", "audio_tokens"), ("cached_image_tokens", "image_tokens"))
+    counts = ((name, _count(details, key)) for name, key in kinds)
+    return tuple((name, count) for name, count in counts if count)
+
+
+def _details(payload: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    for name in names:
+        value = payload.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, Mapping):
+            raise _RefusedError
+        return value
+    return {}
+
+
+def _first_count(payload: Mapping[str, Any], *names: str) -> int | None:
+    for name in names:
+        count = _count(payload, name)
+        if count is not None:
+            return count
+    return None
+
+
+def _count(payload: Mapping[str, Any], name: str) -> int | None:
+    value = payload.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _RefusedError
+    if not 0 <= value <= MAX_COUNT or value != int(value):
+        raise _RefusedError
+    return int(value)
+
+
+def _part(count: int | None, whole: int) -> int:
+    return min(count or 0, whole)
