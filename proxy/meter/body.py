@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from ledger.usage import Usage
 from proxy.meter.members import last_member
-from proxy.meter.usage import Usage, read_usage
+from proxy.meter.usage import read_usage
 
 DECODED_WHOLE = 64 * 1024
 """Answers up to this many bytes are decoded whole; in larger ones (embeddings, images) the end is looked

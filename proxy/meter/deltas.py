@@ -40,7 +40,8 @@ def collect(event: Any, output: Output) -> None:
             if isinstance(choice, dict):
                 _collect_choice(choice, output)
         return
-    kind = event.get("type")
+    given = event.get("type")
+    kind = given if isinstance(given, str) else ""
     if kind in _TEXT_EVENTS:
         channel = (kind, _place(event, "output_index"), _place(event, "content_index", "summary_index"))
         output.add_text(channel, event.get("delta"))

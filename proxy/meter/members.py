@@ -17,6 +17,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.S)
 _STRING_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]', re.S)
 _SCALAR = re.compile(rb"[^\s,\[\]{}\":]++")
 _OPEN = frozenset(b"{[")
+_MOST_TRIES = 64
 
 
 class MalformedJsonError(ValueError):
@@ -114,7 +115,7 @@ def last_member(raw: bytes, key: bytes, depth: int, window: int) -> tuple[int, i
     token = b'"' + key + b'"'
     floor = max(len(raw) - window, 0)
     at = len(raw)
-    while True:
+    for _ in range(_MOST_TRIES):
         at = raw.rfind(token, floor, at)
         if at < 0:
             return None
@@ -130,6 +131,7 @@ def last_member(raw: bytes, key: bytes, depth: int, window: int) -> tuple[int, i
             continue
         if _closers(raw, end) == depth:
             return start, end
+    return None
 
 
 def _closers(raw: bytes, at: int) -> int:

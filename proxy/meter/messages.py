@@ -13,7 +13,7 @@ from proxy.meter.models import Family
 from proxy.meter.response_formats import minified
 
 _CALL_EXTRA = {"cl100k": 1, "o200k": 2, "gpt-5": 8}
-_TEXT_PARTS = frozenset({"text", "input_text", "output_text", "summary_text"})
+_TEXT_PARTS = ("text", "input_text", "output_text", "summary_text")
 SYSTEM_ROLES = frozenset({"system", "developer"})
 
 
@@ -153,7 +153,7 @@ def _compact(arguments: Any) -> str:
     if not isinstance(arguments, str):
         return "" if arguments is None else minified(arguments)
     try:
-        return minified(orjson.loads(arguments))
+        return minified(orjson.loads(arguments)) or arguments
     except ValueError:
         return arguments
 

@@ -53,7 +53,8 @@ _GPT_54 = replace(_GPT_5, context=1_050_000)
 _EMBEDDING = Family("cl100k_base", 300_000, 0, era="cl100k")
 _COMPLETION = Family("cl100k_base", 16_385, 16_384, era="cl100k")
 
-UNKNOWN = _GPT_4O
+UNKNOWN = replace(_GPT_4O)
+"""What a model that isn't known is taken for; told from gpt-4o by identity."""
 
 _FAMILIES: dict[str, Family] = {
     "gpt-3.5": _GPT_35,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from proxy.meter.messages import SYSTEM_ROLES, Conversation, Turn, add_chat
-from proxy.meter.models import Family, family_of
+from proxy.meter.models import UNKNOWN, Family, family_of
 from proxy.meter.output import TokenCounter
 from proxy.meter.response_formats import format_of, format_text
 from proxy.meter.responses_input import add_responses
@@ -77,7 +77,8 @@ def _conversed(
     if other_tools(request) or request.get("web_search_options") is not None:
         conversation.add_unknown(family.context)
     tokens += min(conversation.unknown, family.context)
-    return Estimate(max(tokens, 0), conversation.exact)
+    certain = not sections and family is not UNKNOWN
+    return Estimate(max(tokens, 0), conversation.exact and certain)
 
 
 def _tools_extra(

@@ -1,4 +1,4 @@
-"""Asks a chat stream for its usage, in the bytes that the client sent."""
+"""Changes of a request within the bytes that the client sent: all that isn't meant stays as it was."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def ask_for_usage(raw: bytes, request: Mapping[str, Any]) -> Asked:
         return Asked(_asking(raw), False)
     except MalformedJsonError:
         return Asked(raw, False)
+
+
+def add_member(raw: bytes, name: str, value: int) -> bytes:
+    """Put the member `name` into a JSON object, or set it where it is there. Raises MalformedJsonError."""
+    start = object_start(raw)
+    found = list(members(raw, start))
+    given = [member for member in found if member.key == name]
+    if not given:
+        return _appended(raw, start, found, b'"%b":%d' % (name.encode(), value))
+    for member in reversed(given):
+        raw = raw[: member.value_start] + b"%d" % value + raw[member.value_end :]
+    return raw
 
 
 def _asking(raw: bytes) -> bytes:

@@ -51,11 +51,11 @@ def format_text(schema_format: Mapping[str, Any]) -> str:
 
 
 def minified(value: Any) -> str:
-    """A value as JSON without white space; what is no JSON value as its text."""
+    """A value as JSON without white space; nothing where it nests too deep to be written."""
     try:
         return orjson.dumps(value).decode()
     except (TypeError, ValueError):
-        return str(value)
+        return ""
 
 
 def _seen(schema: Any, depth: int, *, names: bool = False) -> Any:

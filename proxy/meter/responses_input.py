@@ -7,8 +7,8 @@ from typing import Any
 
 from proxy.meter.messages import Conversation
 
-_CALLS = frozenset({"function_call", "custom_tool_call"})
-_RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
+_CALLS = ("function_call", "custom_tool_call")
+_RESULTS = ("function_call_output", "custom_tool_call_output")
 _REMEMBERED = ("previous_response_id", "conversation", "prompt")
 
 

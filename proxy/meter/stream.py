@@ -17,12 +17,13 @@ from typing import Any
 
 import orjson
 
+from ledger.usage import Usage
 from proxy.meter.body import usage_of_answer
 from proxy.meter.deltas import collect
 from proxy.meter.members import last_member
 from proxy.meter.output import Output, TokenCounter
 from proxy.meter.sse import EventSplitter, data_of, name_of
-from proxy.meter.usage import Usage, read_usage
+from proxy.meter.usage import read_usage
 
 BATCH = 32 * 1024
 MAX_EVENT = 1024 * 1024

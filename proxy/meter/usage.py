@@ -8,36 +8,11 @@ embeddings (no output), transcriptions by duration (`{"type": "duration", "secon
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ledger.usage import Usage
+
 MAX_COUNT = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one call used. All counts are tokens.
-
-    `cached_input_tokens`, `cache_write_tokens`, `audio_input_tokens` and `image_input_tokens` are parts of
-    `input_tokens`; `reasoning_tokens`, `audio_output_tokens` and `image_output_tokens` are parts of
-    `output_tokens`. `quantities` holds what is not a token (`seconds`, `images`, ...) and finer parts of a
-    part (`cached_audio_tokens`, `cached_image_tokens`), sorted by name.
-    """
-
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    audio_input_tokens: int = 0
-    audio_output_tokens: int = 0
-    image_input_tokens: int = 0
-    image_output_tokens: int = 0
-    quantities: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def total_tokens(self) -> int:
-        return self.input_tokens + self.output_tokens
 
 
 class _RefusedError(Exception):
@@ -65,7 +40,7 @@ def _read(payload: Mapping[str, Any]) -> Usage | None:
     given_out = _first_count(payload, "completion_tokens", "output_tokens")
     if given_in is None and given_out is None:
         seconds = _count(payload, "seconds")
-        return None if seconds is None else Usage(quantities=(("seconds", seconds),))
+        return None if seconds is None else Usage(quantities={"seconds": seconds})
     if given_in is None:
         if total is None:
             return None
@@ -91,10 +66,11 @@ def _read(payload: Mapping[str, Any]) -> Usage | None:
     )
 
 
-def _cached_kinds(details: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+def _cached_kinds(details: Mapping[str, Any]) -> Mapping[str, int]:
+    """What of the cached input is audio or images, which have cached rates of their own."""
     kinds = (("cached_audio_tokens", "audio_tokens"), ("cached_image_tokens", "image_tokens"))
     counts = ((name, _count(details, key)) for name, key in kinds)
-    return tuple((name, count) for name, count in counts if count)
+    return {name: count for name, count in counts if count}
 
 
 def _details(payload: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
