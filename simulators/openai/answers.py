@@ -1,0 +1,101 @@
+"""What an endpoint hands back, and what it is given to make it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from simulators.openai.fields import Fields
+from simulators.openai.switches import Switches
+from simulators.openai.vocabulary import Vocabularies, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens. `cached` lies inside `prompt`, `reasoning` inside `completion`."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
+
+
+class Event(NamedTuple):
+    """One server-sent event, with line feeds, and the tokens of text it delivers."""
+
+    data: bytes
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer in one piece."""
+
+    body: bytes
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer in events. `failure` gives the event that reports an error after so many events."""
+
+    events: Iterable[Event]
+    usage: Usage
+    failure: Callable[[int, str], bytes]
+
+
+Answer = Whole | Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to an endpoint: authenticated, parsed, its model known and without switches."""
+
+    fields: Fields
+    model: str
+    switches: Switches
+    vocabularies: Vocabularies
+    seed: int
+    created: int  # Unix seconds
+    parameters: Mapping[str, str]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.vocabularies.of(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path; `{name}` in the path takes one segment. Found in every endpoints module."""
+
+    method: str
+    path: str
+    answer: Callable[[Call], Answer]
+    needs_model: bool = True
+
+
+def pretty(value: Any) -> bytes:
+    """JSON as OpenAI prints whole answers."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def data_event(value: Any) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"
+
+
+def plain_failure(_index: int, message: str) -> bytes:
+    """An error in mid-stream, as chat completions and completions report it."""
+    return data_event({"error": {"message": message, "type": "server_error", "param": None, "code": None}})
+
+
+_PADDING = "aB3dE5fG7hJ9kL1m"
+
+
+def obfuscation(text: str) -> str:
+    """Padding that hides how long a delta is."""
+    return _PADDING[: -len(text) % 16]

@@ -1,0 +1,92 @@
+"""One HTTP exchange: read the request, write the answer, know when the client has gone."""
+
+import asyncio
+from urllib.parse import unquote_to_bytes
+
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+
+from simulators.openai.connection import ObservedProtocol
+from simulators.openai.errors import Headers
+
+PATIENCE = 600.0  # seconds: no wait for a client is longer
+BODY_PATIENCE = 60.0
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection, or took nothing for too long."""
+
+
+class Exchange:
+    def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        connection = scope["state"]["connection"]
+        assert isinstance(connection, ObservedProtocol)  # noqa: S101 — given by our own server
+        self._connection = connection
+        self._receive = receive
+        self._send = send
+        self.method = scope["method"]
+        self.raw_path = scope["raw_path"].decode("ascii", "replace")
+        self.path = unquote_to_bytes(self.raw_path).decode("utf-8", "replace")
+        self.query = scope["query_string"].decode("ascii", "replace")
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.body_size = 0
+
+    async def body(self) -> bytes:
+        parts: list[bytes] = []
+        more = True
+        try:
+            async with asyncio.timeout(BODY_PATIENCE):
+                while more:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGoneError
+                    assert message["type"] == "http.request"  # noqa: S101 — ASGI has no third kind
+                    parts.append(message.get("body", b""))
+                    more = message.get("more_body", False)
+        except TimeoutError as error:
+            raise ClientGoneError from error
+        body = b"".join(parts)
+        self.body_size = len(body)
+        return body
+
+    async def pause(self, seconds: float) -> None:
+        """Waits; a client that goes meanwhile ends it at once."""
+        if seconds > 0:
+            await asyncio.wait((self._connection.gone,), timeout=seconds)
+        if self._connection.gone.done():
+            raise ClientGoneError
+
+    async def start(self, status: int, headers: Headers, *, streamed: bool = False) -> None:
+        self._connection.flush_every_write(streamed)
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": list(headers), "trailers": False}
+        )
+
+    async def write(self, data: bytes, *, more: bool) -> None:
+        """Returns when the socket took the data (a stream) or the buffer did (a whole answer)."""
+        connection = self._connection
+        if connection.gone.done():
+            raise ClientGoneError
+        connection.flushed = False
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        if connection.flow.write_paused:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await connection.flow.drain()
+            except TimeoutError:
+                connection.transport.abort()
+            if not connection.flushed:
+                raise ClientGoneError
+        elif connection.gone.done():
+            raise ClientGoneError
+
+    async def cut(self) -> None:
+        """Closes the TCP connection with the answer unfinished."""
+        self._connection.transport.abort()
+        await asyncio.wait((self._connection.gone,), timeout=PATIENCE)
+
+    async def hang(self) -> None:
+        """Sends nothing more until the client gives up."""
+        await asyncio.wait((self._connection.gone,), timeout=PATIENCE)
+        if not self._connection.gone.done():
+            await self.cut()
+        raise ClientGoneError
