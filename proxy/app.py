@@ -1,0 +1,179 @@
+"""The proxy as an ASGI application: built from settings, opened and closed by the server's lifespan."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+
+import config
+from config.settings import Settings
+from ledger.database import DatabaseUnavailable, close_pool, open_pool
+from ledger.keys import KeyHasher
+from proxy.house import House
+from proxy.identity.api_keys import ApiKeys
+from proxy.identity.changes import listen
+from proxy.identity.directory import Directory
+from proxy.journey import travel
+from proxy.measures import Measures
+from proxy.meter.tokenizer import Tokenizers
+from proxy.pipeline import RedisPipeline, RedisUnavailable
+from proxy.pricing import PriceBook
+from proxy.quota.clock import RedisClock
+from proxy.quota.gate import Gate
+from proxy.quota.scripts import Scripts
+from proxy.quota.sums import LedgerSums
+from proxy.record.settler import Settler
+from proxy.relay.asgi import Receive, Scope, Send
+from proxy.running import Running
+from proxy.upstream.route import Route
+
+_ENCODINGS: Final = Path(config.__file__).parent / "encodings"
+_SETTLE_SECONDS: Final = 10.0
+"""How long the last settlements may take to be confirmed when the process stops."""
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings) -> "Proxy":
+    """The application. Nothing is opened before the server's start-up event."""
+    return Proxy(settings)
+
+
+class Proxy:
+    """One proxy process. Owns the house, its connections and its background tasks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._house: House | None = None
+        self._redis: RedisPipeline | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            if self._house is not None and path.startswith("/v1"):
+                await travel(self._house, scope, receive, send)
+            else:
+                await self._page(path, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                await self._open(stack)
+            except Exception as error:
+                _log.exception("the proxy could not start")
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        database_url, redis_url = settings.stores.database_url, settings.stores.redis_url
+        secret = settings.secrets.key_secret
+        assert database_url is not None and redis_url is not None and secret is not None
+        pool = await open_pool(database_url.get_secret_value(), name="tollkeeper proxy")
+        stack.push_async_callback(close_pool, pool)
+        timeout = settings.stores.redis_timeout_ms / 1000
+        redis = RedisPipeline(redis_url.get_secret_value(), timeout=timeout)
+        stack.push_async_callback(redis.close)
+        scripts = Scripts(redis)
+        settler = Settler(redis, scripts)
+        stack.push_async_callback(settler.close, _SETTLE_SECONDS)
+        ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
+        clock = RedisClock()
+        running = Running(redis, scripts, ttl_ms)
+        route = Route(settings.upstream)
+        stack.push_async_callback(route.close)
+        house = House(
+            keys=ApiKeys(Directory(pool).find, KeyHasher(secret.get_secret_value().encode()), _now),
+            prices=PriceBook(pool, _now),
+            tokenizers=await asyncio.to_thread(Tokenizers.load, _ENCODINGS),
+            gate=Gate(redis, scripts, clock, LedgerSums(pool).used, ttl_ms=ttl_ms, patience=timeout),
+            clock=clock,
+            settler=settler,
+            running=running,
+            route=route,
+            measures=Measures(lambda: len(running), lambda: settler.unconfirmed),
+            max_body_bytes=settings.server.max_body_bytes,
+        )
+        await _try_to_connect(redis)
+        await _try_to_read(house.prices)
+        changed = asyncio.Event()
+        listener = Redis.from_url(redis_url.get_secret_value(), socket_connect_timeout=2, socket_timeout=10)
+        stack.push_async_callback(listener.aclose)
+
+        def forget(organization_id: str) -> None:
+            house.keys.forget(organization_id)
+            changed.set()
+
+        for work in (listen(listener, forget), house.prices.keep_fresh(changed), running.watch()):
+            stack.push_async_callback(_end, asyncio.create_task(work))
+        self._house, self._redis = house, redis
+
+    async def _page(self, path: str, send: Send) -> None:
+        if path == "/healthz":
+            await _answer(send, 200, {"status": "ok"})
+        elif path == "/readyz":
+            reasons = self._reasons()
+            await _answer(send, 503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+        elif path == "/metrics" and self._house is not None:
+            await _send(send, 200, b"text/plain; version=0.0.4; charset=utf-8", self._house.measures.page())
+        else:
+            error = {"message": "There is nothing here. The API is under /v1.", "type": "invalid_request_error"}
+            await _answer(send, 404, {"error": error | {"param": None, "code": "unknown_url"}})
+
+    def _reasons(self) -> list[str]:
+        """Why this process can't serve. Postgres away is none: keys and prices are known for a while."""
+        reasons = []
+        if self._house is None or self._redis is None:
+            return ["starting"]
+        if not self._redis.available:
+            reasons.append("redis is not reachable: limits can't be checked")
+        if not self._house.prices.known:
+            reasons.append("prices have not been read from postgres yet")
+        return reasons
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _try_to_connect(redis: RedisPipeline) -> None:
+    try:
+        await redis.connect()
+    except RedisUnavailable as error:
+        _log.warning("redis is not reachable yet", reason=str(error)[:200])
+
+
+async def _try_to_read(prices: PriceBook) -> None:
+    try:
+        await prices.read()
+    except DatabaseUnavailable as error:
+        _log.warning("postgres is not reachable yet", reason=str(error)[:200])
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+
+
+async def _answer(send: Send, status: int, content: dict[str, Any]) -> None:
+    await _send(send, status, b"application/json", orjson.dumps(content))
+
+
+async def _send(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,285 @@
+"""An admitted request: forwarded, relayed, settled.
+
+Settling waits for nothing and is called from the event that ends the request, so no cancellation can skip it.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from ledger.usage import Usage
+from ledger.usage_record import UsageSource
+from proxy.endpoints.catalogue import Metering
+from proxy.errors import Refusal, unavailable
+from proxy.house import House
+from proxy.identity.principal import Principal
+from proxy.life import Action, Actions, Life, State
+from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
+from proxy.meter.chunk_filter import ChunkFilter
+from proxy.meter.completion import count_completion
+from proxy.offer import body_for
+from proxy.quota.admission import Admitted
+from proxy.quota.amounts import Amounts
+from proxy.record import form
+from proxy.relay.asgi import Receive, Scope, Send, send_error
+from proxy.relay.head import answer_headers, is_event_stream, our_headers
+from proxy.relay.outbox import Outbox
+from proxy.ticket import Ticket
+from proxy.upstream.connection import RawHeaders, UpstreamFailure
+from proxy.upstream.failures import refusal_for
+from proxy.upstream.pool import Exchange
+
+CLIENT_GONE_STATUS: Final = 499
+"""Recorded where the client left before it was sent a status."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Call:
+    """Drives one life, and is the sink of its upstream exchange.
+
+    Upstream callbacks and the watch on the client act at once; handing bytes to the client is `run`'s.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        life: Life,
+        ticket: Ticket,
+        admitted: Admitted,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self.ticket = ticket
+        self._handing_over_since: float | None = None
+        self._house = house
+        self._life = life
+        self._admitted = admitted
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._outbox = Outbox(asyncio.get_running_loop())
+        self._exchange: Exchange | None = None
+        self._filter: ChunkFilter | None = None
+        self._answer: Answer = JsonAnswer()
+        self._asked_for_usage = False
+        self._status = 0
+        self._head: list[tuple[bytes, bytes]] | None = None
+        self._error: Refusal | None = None
+        self._failure: UpstreamFailure | None = None
+        self._ended = False
+        self._cut = False
+        self._paused = False
+        self._response_bytes = 0
+        self._events = 0
+        self._first_byte_ms: int | None = None
+
+    @property
+    def delivered_tokens(self) -> int:
+        """What has passed so far, for renewals: a stream brings about one token an event."""
+        return self._events
+
+    @property
+    def stalled_since(self) -> float | None:
+        """Since when the client has taken none of what is being handed to it; monotonic seconds."""
+        return self._handing_over_since
+
+    @property
+    def request_id(self) -> str:
+        return self.ticket.request_id
+
+    @property
+    def principal(self) -> Principal:
+        return self.ticket.principal
+
+    async def run(self) -> None:
+        """From the hold to the last byte. Returns when the client has its answer, or is gone."""
+        watch = asyncio.ensure_future(self._watch_client())
+        self._house.running.add(self)
+        try:
+            self._act(self._life.admitted())
+            await self._hand_over()
+        except OSError:
+            self._act(self._life.client_left())
+        except BaseException:
+            self._act(self._life.stopping())
+            raise
+        finally:
+            self._house.running.remove(self)
+            watch.cancel()
+
+    # What happens to the call -----------------------------------------------------------------------------------
+
+    def client_left(self) -> None:
+        self._act(self._life.client_left())
+
+    def hold_lost(self) -> None:
+        self._act(self._life.hold_lost())
+
+    def on_response(self, status: int, reason: bytes, headers: RawHeaders) -> None:
+        self._status = status
+        self._first_byte_ms = self._elapsed_ms()
+        if is_event_stream(headers):
+            self._answer = StreamedAnswer()
+            if self._asked_for_usage:
+                self._filter = ChunkFilter()
+        self._head = answer_headers(headers, keep_length=self._filter is None)
+        self._act(self._life.head_arrived())
+
+    def on_body(self, data: bytes) -> None:
+        self._answer.feed(data)
+        self._events += data.count(b"\n\n")
+        if self._filter is not None:
+            data = self._filter.feed(data)
+        self._put(data)
+
+    def on_end(self) -> None:
+        self._flush()
+        self._act(self._life.answer_ended())
+
+    def on_failure(self, error: UpstreamFailure) -> None:
+        self._failure = error
+        self._flush()
+        self._act(self._life.upstream_failed())
+
+    # What follows from it ---------------------------------------------------------------------------------------
+
+    def _act(self, actions: Actions) -> None:
+        for action in actions:
+            match action:
+                case Action.FORWARD:
+                    self._forward()
+                case Action.CLOSE_UPSTREAM:
+                    if self._exchange is not None:
+                        self._exchange.close()
+                case Action.SETTLE:
+                    self._settle()
+                case Action.END_CLIENT:
+                    self._ended = True
+                case Action.ANSWER_ERROR:
+                    self._error = self._refusal()
+                case Action.CUT_CLIENT:
+                    self._cut = True
+                case Action.RELAY_HEAD | Action.RELEASE:
+                    pass
+        self._outbox.wake()
+
+    def _forward(self) -> None:
+        asked, granted = self.ticket.asked, self._admitted.output
+        body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
+        self._exchange = self._house.route.forward(self._scope, body if asked.endpoint.takes_body else None, self)
+
+    def _settle(self) -> None:
+        assert self._life.outcome is not None
+        ticket = self.ticket
+        usage, source = self._measure()
+        money = ticket.offer.quote.money(usage)
+        record = ticket.record(
+            at_ms=self._admitted.at_ms,
+            status=self._status or (self._error_status() if self._failure else CLIENT_GONE_STATUS),
+            outcome=self._life.outcome,
+            usage=usage,
+            source=source,
+            money=money,
+            response_bytes=self._response_bytes,
+            first_byte_ms=self._first_byte_ms,
+            duration_ms=self._elapsed_ms(),
+        )
+        self._house.settler.settle(
+            ticket.principal,
+            ticket.request_id,
+            self._admitted.period_start_ms,
+            Amounts(1, usage.total_tokens, money.price),
+            form.write(record),
+        )
+        self._house.measures.settled(record)
+
+    def _measure(self) -> tuple[Usage, UsageSource]:
+        """What was used, and who says so."""
+        if self._failure is not None and self._status == 0:
+            return Usage(), "unknown" if self._failure.sent else "provider"
+        if self._status >= 400 or self.ticket.asked.endpoint.metering is Metering.FREE:
+            return Usage(), "provider"
+        try:
+            usage = self._answer.usage
+            if usage is not None:
+                return usage, "provider"
+            return self._counted(), "tokenizer"
+        except Exception:
+            # Whatever an answer holds must not keep its request from being settled.
+            _log.exception("an answer could not be counted", request_id=self.ticket.request_id)
+            held = self.ticket.offer.demand
+            return Usage(input_tokens=held.input_tokens, output_tokens=self._admitted.output), "hold"
+
+    def _counted(self) -> Usage:
+        asked = self.ticket.asked
+        tokenizer = self._house.tokenizers.for_model(asked.model)
+        delivered = count_completion(self._answer.output, asked.request, tokenizer)
+        return Usage(input_tokens=self.ticket.offer.prompt.tokens, output_tokens=delivered)
+
+    # Bytes back -------------------------------------------------------------------------------------------------
+
+    def _put(self, data: bytes) -> None:
+        if not data:
+            return
+        self._response_bytes += len(data)
+        if self._outbox.put(data) and not self._paused and self._exchange is not None:
+            self._paused = True
+            self._exchange.pause()
+
+    def _flush(self) -> None:
+        if self._filter is not None:
+            self._put(self._filter.flush())
+
+    async def _hand_over(self) -> None:
+        begun = False
+        while True:
+            if self._life.outcome == "client_gone":
+                return
+            if self._error is not None and not begun:
+                await send_error(self._send, self._error, our_headers(self.ticket, self._admitted))
+                return
+            if self._head is not None and not begun:
+                begun = True
+                await self._start()
+            data, ended, cut = self._outbox.take(), self._ended, self._cut
+            if data or ended:
+                await self._pass_on(data, ended)
+            if ended or cut:
+                return
+            if not data:
+                await self._outbox.changed()
+
+    async def _start(self) -> None:
+        assert self._head is not None
+        headers = [*self._head, *our_headers(self.ticket, self._admitted)]
+        await self._send({"type": "http.response.start", "status": self._status, "headers": headers})
+
+    async def _pass_on(self, data: bytes, last: bool) -> None:
+        self._handing_over_since = monotonic()
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        self._handing_over_since = None
+        if self._paused and self._exchange is not None and not last:
+            self._paused = False
+            self._exchange.resume()
+
+    async def _watch_client(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.client_left()
+
+    # Words ------------------------------------------------------------------------------------------------------
+
+    def _refusal(self) -> Refusal:
+        if self._failure is not None:
+            return refusal_for(self._failure)
+        return unavailable("The server is shutting down. Try again.", "server_stopping")
+
+    def _error_status(self) -> int:
+        return self._refusal().status
+
+    def _elapsed_ms(self) -> int:
+        return round((monotonic() - self.ticket.started) * 1000)

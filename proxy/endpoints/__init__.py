@@ -1,0 +1,1 @@
+"""A catalogue of the OpenAI API: each path, and how it is metered."""

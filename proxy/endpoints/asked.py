@@ -1,0 +1,87 @@
+"""What a request asks for, read from its body: only what metering needs, all else is the upstream's to judge."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from proxy.endpoints.catalogue import Endpoint
+from proxy.errors import Refusal
+
+LABEL_HEADER: Final = b"x-tollkeeper-label"
+_LONGEST_LABEL: Final = 200
+_LONGEST_MODEL: Final = 256
+_BOUNDS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`body` as the client sent it, `request` decoded. A call without a body has no model."""
+
+    endpoint: Endpoint
+    body: bytes
+    request: Mapping[str, Any]
+    model: str
+    stream: bool
+    label: str | None
+
+
+def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+    """Raises Refusal 400 that names what can't be understood."""
+    label = next((value.decode("utf-8", "replace") for name, value in headers if name == LABEL_HEADER), None)
+    if not endpoint.takes_body:
+        return Asked(endpoint, b"", {}, "", False, _cleaned(label))
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refusal(
+            400,
+            "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
+            "library correctly. The API expects a JSON payload, but what was sent was not valid JSON.)",
+        ) from None
+    if not isinstance(request, dict):
+        raise Refusal(400, "The body must be a JSON object.")
+    model = request.get("model")
+    if model is None:
+        raise Refusal(400, "you must provide a model parameter", param="model")
+    if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():
+        raise _wrong("model", "a name of a model")
+    stream = request.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise _wrong("stream", "a boolean")
+    if not isinstance(request.get("stream_options"), dict | None):
+        raise _wrong("stream_options", "an object")
+    for name in _BOUNDS:
+        _check_count(request, name, 0)
+    for name in ("n", "best_of"):
+        _check_count(request, name, 1)
+    return Asked(endpoint, body, request, model, stream is True, _cleaned(label or _label(request)))
+
+
+def _check_count(request: Mapping[str, Any], name: str, least: int) -> None:
+    value = request.get(name)
+    if value is None:
+        return
+    if type(value) is not int or not least <= value <= 10**9:
+        raise _wrong(name, f"an integer of at least {least}")
+
+
+def _label(request: Mapping[str, Any]) -> str | None:
+    """The caller's label in `metadata`: `search_term`, else `label`, else the one there is."""
+    metadata = request.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
+    only = next(iter(metadata.values())) if len(metadata) == 1 else None
+    value = metadata.get("search_term", metadata.get("label", only))
+    return value if isinstance(value, str) else None
+
+
+def _cleaned(label: str | None) -> str | None:
+    if not label:
+        return None
+    return "".join(c for c in label if c.isprintable())[:_LONGEST_LABEL].strip() or None
+
+
+def _wrong(name: str, expected: str) -> Refusal:
+    return Refusal(400, f"Invalid type for '{name}': expected {expected}.", code="invalid_type", param=name)

@@ -1,0 +1,27 @@
+"""What every journey through one proxy process shares; made at start, handed to each."""
+
+from dataclasses import dataclass
+
+from proxy.identity.api_keys import ApiKeys
+from proxy.measures import Measures
+from proxy.meter.tokenizer import Tokenizers
+from proxy.pricing import PriceBook
+from proxy.quota.clock import RedisClock
+from proxy.quota.gate import Gate
+from proxy.record.settler import Settler
+from proxy.running import Running
+from proxy.upstream.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    keys: ApiKeys
+    prices: PriceBook
+    tokenizers: Tokenizers
+    gate: Gate
+    clock: RedisClock
+    settler: Settler
+    running: Running
+    route: Route
+    measures: Measures
+    max_body_bytes: int

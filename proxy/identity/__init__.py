@@ -1,0 +1,1 @@
+"""Who calls: an API key becomes one principal."""

@@ -1,0 +1,22 @@
+"""The credential that a request carries."""
+
+from collections.abc import Iterable
+
+from proxy.errors import invalid_key
+
+
+def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The token of `Authorization: Bearer`. Raises Refusal 401 where there is none, or more than one."""
+    found = [value for name, value in headers if name == b"authorization"]
+    if not found:
+        raise invalid_key(
+            "You didn't provide an API key. Provide it in an Authorization header using Bearer auth "
+            "(i.e. Authorization: Bearer YOUR_KEY)."
+        )
+    if len(found) > 1:
+        raise invalid_key("More than one Authorization header was sent.")
+    scheme, _, token = found[0].decode("latin-1").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise invalid_key("The Authorization header must have the form: Bearer YOUR_KEY.")
+    return token

@@ -1,0 +1,89 @@
+"""The journey of one request: identify -> admit -> forward -> relay -> settle.
+
+The life of the request (proxy/life.py) decides what follows from what; this file and `proxy/call.py` drive it.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Final
+
+from ledger.ids import new_id
+from proxy.call import Call
+from proxy.endpoints import asked as body
+from proxy.endpoints.asked import Asked
+from proxy.endpoints.catalogue import find
+from proxy.errors import Refusal
+from proxy.house import House
+from proxy.identity.attribution import project_of
+from proxy.identity.credentials import bearer
+from proxy.identity.principal import Principal
+from proxy.life import Action, Life
+from proxy.meter.prompt import Estimate
+from proxy.offer import check_plan, offer, prompt_of, quote_for
+from proxy.quota.admission import Refused
+from proxy.quota.gate import LimitsUnknown
+from proxy.quota.refusals import refusal
+from proxy.relay.asgi import ClientGone, Receive, Scope, Send, read_body, send_error
+from proxy.ticket import Ticket
+
+_COUNTED_ON_THE_LOOP: Final = 64 * 1024
+"""Bytes of a body up to which its tokens are counted here and now; a larger one is counted in a thread."""
+
+
+async def travel(house: House, scope: Scope, receive: Receive, send: Send) -> None:
+    """Takes one request through the house. Never raises but for cancellation."""
+    request_id = new_id("req")
+    try:
+        call = await _admit(house, request_id, scope, receive, send)
+    except ClientGone:
+        return
+    except Refusal as refused:
+        house.measures.refused(refused.status, refused.code)
+        await send_error(send, refused, [(b"x-request-id", request_id.encode())])
+        return
+    await call.run()
+
+
+async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, send: Send) -> Call:
+    """Everything before the hold, and the hold. Raises Refusal or ClientGone; nothing is held then."""
+    started = monotonic()
+    headers = scope["headers"]
+    endpoint = find(scope["method"], scope["path"])
+    principal = await house.keys.resolve(bearer(headers))
+    project_id = project_of(principal, headers)
+    asked = body.read(endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
+    try:
+        quote = quote_for(asked, principal, house.prices)
+    except LookupError:
+        raise Refusal(503, "Prices are not known yet. Try again.", type="server_error", code="starting") from None
+    check_plan(asked, principal, quote)
+    offered = offer(asked, await _prompt(house, asked), quote)
+    ticket = Ticket(request_id, principal, project_id, asked, offered, started, house.route.name)
+    return await _hold(house, Life(), ticket, scope, receive, send)
+
+
+async def _hold(
+    house: House, life: Life, ticket: Ticket, scope: Scope, receive: Receive, send: Send
+) -> Call:
+    principal, offered = ticket.principal, ticket.offer
+    try:
+        verdict = await house.gate.admit(principal, ticket.request_id, offered.demand, ticket.draft())
+    except LimitsUnknown as unknown:
+        actions = life.admission_unknown() if unknown.maybe_held else life.refused()
+        if Action.RELEASE in actions:
+            house.settler.release(principal, ticket.request_id, unknown.period_start_ms)
+        raise unknown.refusal() from None
+    except asyncio.CancelledError:
+        if Action.RELEASE in life.stopping():
+            house.settler.release(principal, ticket.request_id, house.gate.period_start(principal))
+        raise
+    if isinstance(verdict, Refused):
+        life.refused()
+        raise refusal(verdict, principal.terms.tariff.currency)
+    return Call(house, life, ticket, verdict, scope, receive, send)
+
+
+async def _prompt(house: House, asked: Asked) -> Estimate:
+    if len(asked.body) <= _COUNTED_ON_THE_LOOP:
+        return prompt_of(asked, house.tokenizers)
+    return await asyncio.to_thread(prompt_of, asked, house.tokenizers)

@@ -1,0 +1,104 @@
+"""Before the hold: may the plan have this, what may it cost, and what is sent upstream."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.endpoints.asked import Asked
+from proxy.endpoints.catalogue import Metering
+from proxy.errors import Refusal
+from proxy.identity.principal import Principal
+from proxy.meter.bounds import output_bound
+from proxy.meter.prompt import Estimate, count_prompt
+from proxy.meter.request import add_member, ask_for_usage
+from proxy.meter.tokenizer import Tokenizers
+from proxy.pricing import PriceBook, Quote
+from proxy.quota.amounts import Demand
+
+_SERVICE_TIERS: Final = frozenset({"flex", "priority"})
+_LEAST_OUTPUT: Final = 16
+"""OpenAI accepts no smaller bound on every endpoint, and nothing useful fits into less."""
+_NONE: Final = Estimate(0, True)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`prompt` is what the input is taken for; `demand` holds a margin above it where that is not exact."""
+
+    prompt: Estimate
+    demand: Demand
+    quote: Quote
+
+
+def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
+    """Raises Refusal: 403 for what the plan excludes, 402 for a model without a price."""
+    terms, endpoint = principal.terms, asked.endpoint
+    if not terms.allows_endpoint(endpoint.name, endpoint.template):
+        raise Refusal(
+            403, f"The plan {terms.plan_name} does not include {endpoint.template}.", code="endpoint_not_allowed"
+        )
+    if not asked.model:
+        return
+    if not terms.allows_model(asked.model):
+        raise Refusal(
+            403,
+            f"The plan {terms.plan_name} does not include the model {asked.model}.",
+            code="model_not_allowed",
+            param="model",
+        )
+    if quote.entry is None and not terms.allows_unpriced_models:
+        raise Refusal(
+            402,
+            f"The model {asked.model} has no price here, so it can't be used under the plan {terms.plan_name}.",
+            type="insufficient_quota",
+            code="model_not_priced",
+            param="model",
+        )
+
+
+def quote_for(asked: Asked, principal: Principal, prices: PriceBook) -> Quote:
+    tier = asked.request.get("service_tier")
+    return prices.quote(
+        asked.model, principal.terms.tariff, tier if tier in _SERVICE_TIERS and isinstance(tier, str) else "default"
+    )
+
+
+def prompt_of(asked: Asked, tokenizers: Tokenizers) -> Estimate:
+    if asked.endpoint.metering is Metering.FREE:
+        return _NONE
+    return count_prompt(asked.endpoint.template, asked.request, asked.model, tokenizers)
+
+
+def offer(asked: Asked, prompt: Estimate, quote: Quote) -> Offer:
+    """What to hold. An answer that the caller left unbounded may be granted less than the model's bound."""
+    tokens = prompt.tokens if prompt.exact else prompt.tokens + max(32, prompt.tokens // 8)
+    output = 0
+    if asked.endpoint.metering is not Metering.FREE:
+        output = output_bound(asked.endpoint.template, asked.request, asked.model)
+    least = min(output, _LEAST_OUTPUT * choices(asked)) if may_be_bounded(asked) else output
+    demand = Demand(tokens, quote.most(tokens, 0), output, least, quote.most_per_output_token())
+    return Offer(prompt, demand, quote)
+
+
+def choices(asked: Asked) -> int:
+    n = asked.request.get("n")
+    return n if isinstance(n, int) and n > 0 else 1
+
+
+def may_be_bounded(asked: Asked) -> bool:
+    """Whether the answer has no bound of the caller's, and takes one of ours."""
+    member = asked.endpoint.output_bound
+    if member is None:
+        return False
+    return all(asked.request.get(name) is None for name in {member, "max_tokens"})
+
+
+def body_for(asked: Asked, granted: int, demand: Demand) -> tuple[bytes, bool]:
+    """The bytes to send upstream, and whether the usage chunk was asked for by us and must be removed again."""
+    body, ours = asked.body, False
+    if asked.endpoint.asks_usage and asked.stream:
+        wish = ask_for_usage(body, asked.request)
+        ours = wish.body is not body and not wish.by_client
+        body = wish.body
+    if granted < demand.output and asked.endpoint.output_bound is not None:
+        body = add_member(body, asked.endpoint.output_bound, granted // choices(asked))
+    return body, ours

@@ -1,0 +1,134 @@
+"""What a request costs and sells for: the price that applies, the plan's tariff, the day's euro rate."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from ledger.database import DatabaseUnavailable, Pool, reading
+from ledger.exchange import ExchangeRates, nano_usd_to_eur
+from ledger.prices import Price, PriceList
+from ledger.rating import Tariff, cost
+from ledger.usage import Usage
+from proxy.record.draft import OutputMoney
+
+_REFRESH_SECONDS: Final = 60.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Nano-units: what the provider charges in USD and EUR, the selling price in the plan's currency and in EUR."""
+
+    cost_usd: int
+    cost_eur: int
+    price: int
+    price_eur: int
+
+
+FREE: Final = Money(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The money side of one request. Without a `price_list` entry everything costs nothing."""
+
+    entry: Price | None
+    tariff: Tariff
+    usd_per_eur: Decimal
+    service_tier: str = "default"
+
+    @property
+    def ref(self) -> str | None:
+        return None if self.entry is None else self.entry.ref
+
+    def money(self, usage: Usage) -> Money:
+        if self.entry is None:
+            return FREE
+        cost_usd = cost(usage, self.entry, service_tier=self.service_tier)
+        price = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self.service_tier)
+        return Money(cost_usd, nano_usd_to_eur(cost_usd, self.usd_per_eur), price, self._in_eur(price))
+
+    def most(self, input_tokens: int, output_tokens: int) -> int:
+        """An upper bound of the selling price, in nano-units of the plan's currency."""
+        if self.entry is None:
+            return 0
+        return self.tariff.upper_bound(
+            input_tokens, output_tokens, self.entry, self.usd_per_eur, service_tier=self.service_tier
+        )
+
+    def most_per_output_token(self) -> int:
+        """Nano-units of the plan's currency, rounded up."""
+        million = 1_000_000
+        return -(-(self.most(0, million) - self.most(0, 0)) // million)
+
+    def output_money(self) -> OutputMoney:
+        """Each output token's part, by the plain text rate, for whoever must settle without the answer."""
+        thousand = self.money(Usage(output_tokens=1000))
+        none = self.money(Usage())
+        return OutputMoney(
+            *(
+                -(-(much - little) // 1000)
+                for much, little in (
+                    (thousand.cost_usd, none.cost_usd),
+                    (thousand.cost_eur, none.cost_eur),
+                    (thousand.price, none.price),
+                    (thousand.price_eur, none.price_eur),
+                )
+            )
+        )
+
+    def _in_eur(self, price: int) -> int:
+        return price if self.tariff.currency == "EUR" else nano_usd_to_eur(price, self.usd_per_eur)
+
+
+class PriceBook:
+    """The ledger's prices and rates, as last read. `now` gives the instant that prices are chosen by."""
+
+    def __init__(self, pool: Pool, now: Callable[[], datetime]) -> None:
+        self._pool = pool
+        self._now = now
+        self._prices: PriceList | None = None
+        self._rates: ExchangeRates | None = None
+
+    @property
+    def known(self) -> bool:
+        return self._prices is not None and self._rates is not None
+
+    async def read(self) -> None:
+        """Raises DatabaseUnavailable."""
+        async with reading(self._pool) as connection:
+            prices = await connection.fetch("select * from model_price")
+            rates = await connection.fetch("select * from exchange_rate where currency = 'USD'")
+        self._prices = PriceList.from_rows(prices)
+        self._rates = ExchangeRates.from_rows(rates)
+
+    async def keep_fresh(self, changed: asyncio.Event) -> None:
+        """Reads again every minute, and when something in the ledger changed. Runs until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(_REFRESH_SECONDS if self.known else 1.0):
+                    await changed.wait()
+            except TimeoutError:
+                pass
+            changed.clear()
+            try:
+                await self.read()
+            except DatabaseUnavailable as error:
+                _log.warning("prices can't be read again; the last ones stay", error=str(error)[:200])
+
+    def quote(self, model: str, tariff: Tariff, service_tier: str) -> Quote:
+        """Raises LookupError before prices were read once."""
+        if self._prices is None or self._rates is None:
+            raise LookupError("no prices yet")
+        now = self._now()
+        return Quote(
+            self._prices.price_for(model, now) if model else None,
+            tariff,
+            self._rates.rate_for(now.date()).per_euro,
+            service_tier,
+        )

@@ -1,0 +1,39 @@
+"""What a request asks to hold, and what it is granted."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Amounts(NamedTuple):
+    """Used or held, in the order of MEASURES: requests, tokens, nano-money of the plan's currency."""
+
+    requests: int
+    tokens: int
+    money: int
+
+
+NOTHING = Amounts(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a request may come to: linear in the tokens of its answer.
+
+    `least_output` is the smallest bound of the answer that is still worth a call; equal to `output` where the
+    caller set the bound and it may not be lowered.
+    """
+
+    input_tokens: int
+    input_money: int
+    output: int
+    least_output: int
+    money_per_output_token: int
+
+    def row(self) -> tuple[str | int, ...]:
+        """The measures as the admission script takes them: name, amount without output, amount per token."""
+        return (
+            3,
+            *("r", 1, 0),
+            *("t", self.input_tokens, 1),
+            *("m", self.input_money, self.money_per_output_token),
+        )

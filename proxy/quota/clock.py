@@ -1,0 +1,36 @@
+"""Redis' clock, the only one that quotas know, as last seen from here."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic_ns
+
+
+class RedisClock:
+    """Tells Redis' time between replies by the monotonic clock; every reply that carries a time corrects it."""
+
+    def __init__(self, ticks: Callable[[], int] = monotonic_ns) -> None:
+        self._ticks = ticks
+        self._offset_ms: int | None = None
+
+    def saw(self, redis_ms: int) -> None:
+        self._offset_ms = redis_ms - self._ticks() // 1_000_000
+
+    @property
+    def known(self) -> bool:
+        return self._offset_ms is not None
+
+    def now_ms(self) -> int:
+        """Unix milliseconds. Raises RuntimeError before Redis was seen once."""
+        if self._offset_ms is None:
+            raise RuntimeError("Redis' time is not known yet")
+        return self._ticks() // 1_000_000 + self._offset_ms
+
+
+def instant(ms: int) -> datetime:
+    """Unix milliseconds as an aware time."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def milliseconds(moment: datetime) -> int:
+    """An aware time as unix milliseconds."""
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,143 @@
+"""Asks the admission script, and answers what it needs to know first: the right period, counters that are there."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from ledger.database import DatabaseUnavailable
+from ledger.periods import Period, month_of
+from proxy.errors import Refusal, unavailable
+from proxy.identity.principal import Principal
+from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
+from proxy.quota import settlement
+from proxy.quota.admission import Admitted, OtherPeriod, Refused, TooLate, Unseeded, answer, question, redis_time
+from proxy.quota.amounts import Amounts, Demand
+from proxy.quota.calendar import calendar_of
+from proxy.quota.clock import RedisClock, instant, milliseconds
+from proxy.quota.limits import Scope
+from proxy.quota.scripts import Scripts
+
+_ATTEMPTS: Final = 4
+_KEEP_AFTER_PERIOD_S: Final = 40 * 86_400
+"""Counters outlive their period by this, so that late settlements still find them."""
+
+_log = structlog.get_logger(__name__)
+
+Used = Callable[[str, Scope, Period, str], Awaitable[Amounts]]
+"""What the ledger knows of a scope in a period: (organization, scope, period, currency)."""
+
+
+class LimitsUnknown(Exception):
+    """The limits can't be checked. `maybe_held`: Redis may have written the hold all the same."""
+
+    def __init__(self, *, maybe_held: bool = False, period_start_ms: int = 0) -> None:
+        super().__init__("the limits can't be checked")
+        self.maybe_held = maybe_held
+        self.period_start_ms = period_start_ms
+
+    def refusal(self) -> Refusal:
+        return unavailable(
+            "The limits of this organization cannot be checked right now. Try again.", "limits_unavailable"
+        )
+
+
+class Gate:
+    """Admission of one request after another.
+
+    `patience` (seconds) bounds the wait for Redis; a question that Redis comes to later writes nothing.
+    """
+
+    def __init__(
+        self,
+        redis: RedisPipeline,
+        scripts: Scripts,
+        clock: RedisClock,
+        used: Used,
+        *,
+        ttl_ms: int,
+        patience: float,
+    ) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._clock = clock
+        self._used = used
+        self._ttl_ms = ttl_ms
+        self._patience_ms = int(patience * 1000)
+
+    async def admit(
+        self, principal: Principal, request_id: str, demand: Demand, what: bytes
+    ) -> Admitted | Refused:
+        """Takes the hold, or says which limit refuses.
+
+        Raises LimitsUnknown. A cancelled question may have been written, too.
+        """
+        for _ in range(_ATTEMPTS):
+            reply = await self._ask(principal, request_id, demand, what)
+            self._clock.saw(redis_time(reply))
+            match answer(reply, principal.scopes):
+                case Admitted() | Refused() as verdict:
+                    return verdict
+                case Unseeded(period_start_ms):
+                    await self._seed(principal, period_start_ms)
+                case OtherPeriod() | TooLate():
+                    pass
+        raise LimitsUnknown
+
+    def period_start(self, principal: Principal) -> int:
+        """Where a hold taken now would be booked. Unix milliseconds."""
+        return calendar_of(principal.time_zone).around(self._clock.now_ms()).start
+
+    async def _ask(self, principal: Principal, request_id: str, demand: Demand, what: bytes) -> list[object]:
+        try:
+            if not self._clock.known:
+                await self._look_at_the_clock()
+            now = self._clock.now_ms()
+            span = calendar_of(principal.time_zone).around(now)
+            names, arguments = question(
+                principal.partition,
+                request_id,
+                principal.scopes,
+                span,
+                demand,
+                latest_ms=now + self._patience_ms,
+                ttl_ms=self._ttl_ms,
+                what=what,
+            )
+        except RedisUnavailable:
+            raise LimitsUnknown from None
+        try:
+            reply = await self._redis.send_script(self._scripts.admit, names, arguments)
+        except RedisReplyError as error:
+            _log.error("the admission script failed", error=str(error))
+            raise LimitsUnknown from None
+        except RedisUnavailable:
+            raise LimitsUnknown(maybe_held=True, period_start_ms=span.start) from None
+        assert isinstance(reply, list), "the admission script answers with an array"
+        return reply
+
+    async def _look_at_the_clock(self) -> None:
+        seconds, microseconds = await self._redis.send("TIME")
+        self._clock.saw(int(seconds) * 1000 + int(microseconds) // 1000)
+
+    async def _seed(self, principal: Principal, period_start_ms: int) -> None:
+        """Writes the counters of a period from the ledger, for each scope of the principal."""
+        period = month_of(instant(period_start_ms), principal.time_zone)
+        for scope in principal.scopes:
+            try:
+                used = await self._used(
+                    principal.organization_id, scope, period, principal.terms.tariff.currency
+                )
+                await self._redis.send_script(
+                    self._scripts.seed,
+                    *settlement.seed(
+                        principal.partition,
+                        scope.id,
+                        period_start_ms,
+                        used,
+                        milliseconds(period.end) // 1000 + _KEEP_AFTER_PERIOD_S,
+                    ),
+                )
+            except (RedisUnavailable, RedisReplyError, DatabaseUnavailable) as error:
+                _log.warning("counters can't be rebuilt from the ledger", error=type(error).__name__)
+                raise LimitsUnknown from None

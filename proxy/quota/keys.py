@@ -1,0 +1,26 @@
+"""Names of everything in Redis. All keys of an organization carry its partition's hash tag."""
+
+from ledger.partitions import tag
+
+
+def hold(partition: int, request_id: str) -> str:
+    return f"{tag(partition)}:hold:{request_id}"
+
+
+def holds(partition: int) -> str:
+    return f"{tag(partition)}:holds"
+
+
+def stream(partition: int) -> str:
+    """The usage records on their way to Postgres."""
+    return f"{tag(partition)}:usage"
+
+
+def live(partition: int, scope: str) -> str:
+    """What runs now, and the last minute."""
+    return f"{tag(partition)}:live:{scope}"
+
+
+def period(partition: int, scope: str, start_ms: int) -> str:
+    """Used and held in the period that starts then."""
+    return f"{tag(partition)}:period:{scope}:{start_ms}"

@@ -1,0 +1,174 @@
+-- admit: may this request pass, and what does it hold? Every limit of every scope, or nothing is written.
+--
+-- KEYS  1 the hold   2 the partition's holds (zset, by expiry in ms)
+--       then for each scope: its live counters, its counters of this period, its counters of the next period
+-- ARGV  1 request id   2 latest Redis time in ms at which the caller still waits (0: for ever)
+--       3 hold's time to live in ms   4 period start   5 period end   6 next period's end (ms)
+--       7 output tokens wanted   8 least output tokens that are worth admitting   9 who and what, for the sweep
+--       10 number of measures; for each: name, amount without output, amount per output token
+--       then for each scope: limit of concurrent requests, and for each measure its limits per minute and per
+--       period; -1 is unlimited
+--
+-- reply {1, now, start of the period booked, bucket, output tokens granted,
+--           then for each scope and measure: used in the minute, used and held in the period}
+--       {0, now, scope (from 1), 'concurrent' | 'minute' | 'period', measure, limit, used and held, wanted, ms to wait}
+--       {-1, now}         the caller's period is over or not begun: plan again with this time
+--       {-2, now, start}  counters of that period are not there: rebuild them from the ledger, then ask again
+--       {-3, now}         too late, nobody waits for the answer any more
+--
+-- Rule: an amount is linear in the output; the output granted is the most that every limit has room for, at most
+-- what is wanted. A minute is 31 buckets of 2 s of which the oldest counts in full, so that no 60 s ever hold more
+-- than the limit. Committed counters and holds are apart: x is used, hx is held.
+
+local BUCKET, SLOTS = 2000, 31
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local latest = tonumber(ARGV[2])
+if latest > 0 and now > latest then return {-3, now} end
+
+local start, turn, finish = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+if now < start or now >= finish then return {-1, now} end
+local later = 0
+if now >= turn then start, later = turn, 1 end
+
+local wanted, least = tonumber(ARGV[7]), tonumber(ARGV[8])
+local measures, base, per_output, arg = {}, {}, {}, 11
+for m = 1, tonumber(ARGV[10]) do
+  measures[m], base[m], per_output[m] = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
+  arg = arg + 3
+end
+local count = #measures
+local scopes = (#KEYS - 2) / 3
+local bucket = math.floor(now / BUCKET)
+local slot = bucket % SLOTS
+
+local function integer(n) return string.format('%.0f', n) end
+
+-- Brings a scope's minute forward to this bucket: what lay a minute back leaves the sums.
+local function roll(key)
+  local last = tonumber(redis.call('HGET', key, 'b'))
+  if last == bucket then return end
+  if last and bucket < last then return end
+  local first = last and math.max(last + 1, bucket - SLOTS + 1) or bucket - SLOTS + 1
+  local fields = {}
+  for b = first, bucket do
+    for m = 1, count do fields[#fields + 1] = measures[m] .. (b % SLOTS) end
+  end
+  local values = redis.call('HMGET', key, unpack(fields))
+  local gone, change = {}, {'b', bucket}
+  for i, value in ipairs(values) do
+    if value then
+      local m = (i - 1) % count + 1
+      gone[m] = (gone[m] or 0) + value
+    end
+  end
+  redis.call('HDEL', key, unpack(fields))
+  for m, amount in pairs(gone) do
+    local left = (tonumber(redis.call('HGET', key, measures[m])) or 0) - amount
+    change[#change + 1] = measures[m]
+    change[#change + 1] = integer(math.max(0, left))
+  end
+  redis.call('HSET', key, unpack(change))
+end
+
+-- The time until `excess` has left the minute, in ms.
+local function wait(key, measure, excess)
+  for b = bucket - SLOTS + 1, bucket do
+    excess = excess - (tonumber(redis.call('HGET', key, measure .. (b % SLOTS))) or 0)
+    if excess <= 0 then return (b + SLOTS) * BUCKET - now end
+  end
+  return -1
+end
+
+local granted = wanted
+local refusal
+local live, period = {}, {}
+
+-- Narrows the grant to what one limit leaves room for; false when even the least doesn't fit.
+local function fit(scope, window, m, limit, used)
+  local room = limit - used - base[m]
+  local most = wanted
+  if per_output[m] > 0 then most = math.floor(room / per_output[m]) elseif room < 0 then most = -1 end
+  if room < 0 or most < least then
+    refusal = {scope, window, m, limit, used, base[m] + least * per_output[m]}
+    return false
+  end
+  if most < granted then granted = most end
+  return true
+end
+
+local function judge()
+  for s = 1, scopes do
+    local key = KEYS[3 * s]
+    local limit = tonumber(ARGV[arg])
+    roll(key)
+    local fields = {'c'}
+    for m = 1, count do
+      fields[#fields + 1] = measures[m]
+      fields[#fields + 1] = measures[m] .. slot
+    end
+    live[s] = redis.call('HMGET', key, unpack(fields))
+    local running = tonumber(live[s][1]) or 0
+    if limit >= 0 and running + 1 > limit then
+      refusal = {s, 'concurrent', 1, limit, running, 1}
+      return
+    end
+    fields = {'s'}
+    for m = 1, count do
+      fields[#fields + 1] = measures[m]
+      fields[#fields + 1] = 'h' .. measures[m]
+    end
+    period[s] = redis.call('HMGET', KEYS[3 * s + 1 + later], unpack(fields))
+    if not period[s][1] then refusal = 'unknown' return end
+    for m = 1, count do
+      local minute, month = tonumber(ARGV[arg + 2 * m - 1]), tonumber(ARGV[arg + 2 * m])
+      local passed = tonumber(live[s][2 * m]) or 0
+      local used = (tonumber(period[s][2 * m]) or 0) + (tonumber(period[s][2 * m + 1]) or 0)
+      if minute >= 0 and not fit(s, 'minute', m, minute, passed) then return end
+      if month >= 0 and not fit(s, 'period', m, month, used) then return end
+    end
+    arg = arg + 1 + 2 * count
+  end
+end
+
+judge()
+if refusal == 'unknown' then return {-2, now, start} end
+if refusal then
+  local s, window, m, limit, used, need = unpack(refusal)
+  local ms = -1
+  if window == 'minute' and need <= limit then ms = wait(KEYS[3 * s], measures[m], used + need - limit) end
+  if window == 'period' then ms = (later == 1 and finish or turn) - now end
+  return {0, now, s, window, measures[m], integer(limit), integer(used), integer(need), ms}
+end
+
+local hold = {'start', integer(start), 'bucket', bucket, 'at', now, 'what', ARGV[9]}
+local amounts = {}
+for m = 1, count do
+  amounts[m] = base[m] + granted * per_output[m]
+  hold[#hold + 1] = measures[m]
+  hold[#hold + 1] = integer(amounts[m])
+end
+local reply = {1, now, start, bucket, granted}
+for s = 1, scopes do
+  local change = {'c', (tonumber(live[s][1]) or 0) + 1}
+  local held = {}
+  for m = 1, count do
+    local minute = (tonumber(live[s][2 * m]) or 0) + amounts[m]
+    local used, holding = tonumber(period[s][2 * m]) or 0, (tonumber(period[s][2 * m + 1]) or 0) + amounts[m]
+    if amounts[m] > 0 then
+      change[#change + 1] = measures[m]
+      change[#change + 1] = integer(minute)
+      change[#change + 1] = measures[m] .. slot
+      change[#change + 1] = integer((tonumber(live[s][2 * m + 1]) or 0) + amounts[m])
+      held[#held + 1] = 'h' .. measures[m]
+      held[#held + 1] = integer(holding)
+    end
+    reply[#reply + 1] = integer(minute)
+    reply[#reply + 1] = integer(used + holding)
+  end
+  redis.call('HSET', KEYS[3 * s], unpack(change))
+  redis.call('HSET', KEYS[3 * s + 1 + later], unpack(held))
+end
+redis.call('HSET', KEYS[1], unpack(hold))
+redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), ARGV[1])
+return reply

@@ -1,0 +1,13 @@
+-- renew: a running request keeps its hold and says what it has delivered so far.
+--
+-- KEYS  1 the hold   2 the partition's holds
+-- ARGV  1 request id   2 the hold's time to live in ms   3 output tokens delivered so far
+--
+-- reply 1 renewed   0 the hold is gone: it expired and was swept, so the request has been settled already
+
+local hold = redis.pcall('HEXISTS', KEYS[1], 'bucket')
+if hold ~= 1 then return 0 end
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'delivered', ARGV[3])
+redis.call('ZADD', KEYS[2], time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[2]), ARGV[1])
+return 1

@@ -1,0 +1,78 @@
+-- settle: the hold goes, what was used is counted, the usage record enters the stream; all three or none, once.
+--
+-- KEYS  1 the hold   2 the partition's holds   3 the partition's usage stream
+--       then for each scope that the hold was counted in: its live counters, its counters of the hold's period
+-- ARGV  1 request id   2 'settle' | 'sweep' | 'release'   3 seconds to remember that this was done
+--       4 the usage record ('' for a release)   5 number of measures; for each: name, amount used
+--
+-- reply 1 done   0 was done before (or, for a sweep, the hold was renewed; for a release, there is none)
+--       2 done without a hold: Redis had lost it
+--
+-- Rule: the minute's sum changes only while the bucket that the hold was counted in is still inside the minute.
+-- A release gives back all of it, as if the request had never been. A sweep takes only what has expired.
+
+local SLOTS = 31
+local mode = ARGV[2]
+local measures, used, fields = {}, {}, {'bucket'}
+for m = 1, tonumber(ARGV[5]) do
+  measures[m], used[m] = ARGV[4 + 2 * m], tonumber(ARGV[5 + 2 * m])
+  fields[m + 1] = measures[m]
+end
+local count = #measures
+
+local function integer(n) return string.format('%.0f', n) end
+
+local hold = redis.pcall('HMGET', KEYS[1], unpack(fields))
+if hold.err then return 0 end
+local bucket = tonumber(hold[1])
+if not bucket and mode ~= 'settle' then return 0 end
+if mode == 'sweep' then
+  local time = redis.call('TIME')
+  local expiry = redis.call('ZSCORE', KEYS[2], ARGV[1])
+  if expiry and tonumber(expiry) > time[1] * 1000 + math.floor(time[2] / 1000) then return 0 end
+end
+
+for s = 1, (#KEYS - 3) / 2 do
+  local live, period = KEYS[2 + 2 * s], KEYS[3 + 2 * s]
+  fields = {}
+  for m = 1, count do
+    fields[2 * m - 1], fields[2 * m] = measures[m], 'h' .. measures[m]
+  end
+  local before, change = redis.call('HMGET', period, unpack(fields)), {}
+  for m = 1, count do
+    local held = bucket and tonumber(hold[m + 1]) or 0
+    change[#change + 1] = measures[m]
+    change[#change + 1] = integer((tonumber(before[2 * m - 1]) or 0) + used[m])
+    change[#change + 1] = 'h' .. measures[m]
+    change[#change + 1] = integer(math.max(0, (tonumber(before[2 * m]) or 0) - held))
+  end
+  redis.call('HSET', period, unpack(change))
+
+  if bucket then
+    fields = {'c', 'b'}
+    for m = 1, count do
+      fields[#fields + 1] = measures[m]
+      fields[#fields + 1] = measures[m] .. (bucket % SLOTS)
+    end
+    before = redis.call('HMGET', live, unpack(fields))
+    change = {'c', math.max(0, (tonumber(before[1]) or 0) - 1)}
+    local last = tonumber(before[2])
+    if last and last - bucket < SLOTS then
+      for m = 1, count do
+        local difference = used[m] - tonumber(hold[m + 1])
+        if difference ~= 0 then
+          for i = 0, 1 do
+            change[#change + 1] = fields[1 + 2 * m + i]
+            change[#change + 1] = integer(math.max(0, (tonumber(before[1 + 2 * m + i]) or 0) + difference))
+          end
+        end
+      end
+    end
+    redis.call('HSET', live, unpack(change))
+  end
+end
+
+if mode ~= 'release' then redis.call('XADD', KEYS[3], '*', 'd', ARGV[4]) end
+redis.call('SET', KEYS[1], mode, 'EX', ARGV[3])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return bucket and 1 or 2

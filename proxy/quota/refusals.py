@@ -1,0 +1,54 @@
+"""A refusal of the admission script in OpenAI's words."""
+
+from decimal import Decimal
+from math import ceil
+from typing import Final
+
+from proxy.errors import Refusal
+from proxy.quota.admission import Refused
+
+_WHOSE: Final = {"o": "organization", "k": "API key"}
+_NEVER: Final = "The request alone needs more than the limit allows; ask for a shorter answer or send less."
+
+
+def refusal(refused: Refused, currency: str) -> Refusal:
+    """429 `rate_limit_exceeded` for what passes by itself, 429 `insufficient_quota` for a period's tokens or
+    requests, 402 `insufficient_quota` for its money."""
+    kind = refused.kind
+    whose = _WHOSE[refused.scope.id.partition(":")[0]]
+    unit = {"r": "requests", "t": "tokens", "m": currency}[kind.measure]
+    amounts = " ".join(
+        f"{word} {_amount(value, kind.measure)} {unit}{mark}"
+        for word, value, mark in (
+            ("Limit", refused.limit, ","),
+            ("used and held", refused.used, ","),
+            ("needed", refused.needed, "."),
+        )
+    )
+    if kind.window == "period":
+        return Refusal(
+            402 if kind.measure == "m" else 429,
+            f"The {whose} has no quota left for this request ({kind.name}). {amounts} It begins anew in "
+            f"{_span(refused.retry_ms)}. To go on now, upgrade the plan or buy more.",
+            type="insufficient_quota",
+            code="insufficient_quota",
+        )
+    wait = max(1, ceil(refused.retry_ms / 1000)) if refused.retry_ms >= 0 else 1
+    too_large = refused.needed > refused.limit
+    return Refusal(
+        429,
+        f"Rate limit reached for the {whose} ({kind.name}). {amounts} "
+        + (_NEVER if too_large else f"Try again in {wait}s."),
+        type="tokens" if kind.measure == "t" else "requests",
+        code="rate_limit_exceeded",
+        headers=() if too_large else ((b"retry-after", str(wait).encode()),),
+    )
+
+
+def _amount(value: int, measure: str) -> str:
+    return f"{Decimal(value).scaleb(-9):f}" if measure == "m" else str(value)
+
+
+def _span(ms: int) -> str:
+    hours = ms // 3_600_000
+    return f"{hours // 24}d{hours % 24}h" if hours >= 24 else f"{hours}h{ms // 60_000 % 60}m"

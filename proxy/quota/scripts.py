@@ -1,0 +1,22 @@
+"""The Lua scripts, each a file of its own with its contract in the header."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from proxy.pipeline import RedisPipeline
+
+_DIRECTORY: Final = Path(__file__).parent / "lua"
+
+
+def source(name: Literal["admit", "settle", "renew", "seed"]) -> str:
+    return (_DIRECTORY / f"{name}.lua").read_text(encoding="utf-8")
+
+
+class Scripts:
+    """The scripts as one Redis connection knows them; loaded whenever it connects."""
+
+    def __init__(self, redis: RedisPipeline) -> None:
+        self.admit = redis.script(source("admit"))
+        self.settle = redis.script(source("settle"))
+        self.renew = redis.script(source("renew"))
+        self.seed = redis.script(source("seed"))

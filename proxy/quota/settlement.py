@@ -1,0 +1,52 @@
+"""The questions that end, renew or seed a hold. No I/O."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from proxy.pipeline import Argument
+from proxy.quota import keys
+from proxy.quota.amounts import Amounts
+from proxy.quota.limits import MEASURES
+
+Mode = Literal["settle", "sweep", "release"]
+
+REMEMBER_SECONDS: Final[dict[Mode, int]] = {"settle": 120, "release": 120, "sweep": 86_400}
+"""How long a repeated settlement is recognised. A proxy resends within seconds; one that was frozen until its hold
+was swept may come back much later."""
+
+DONE, DONE_BEFORE, DONE_WITHOUT_HOLD = 1, 0, 2
+
+
+def settle(
+    partition: int,
+    request_id: str,
+    scopes: Sequence[str],
+    period_start_ms: int,
+    used: Amounts,
+    record: bytes,
+    mode: Mode = "settle",
+) -> tuple[list[str], list[Argument]]:
+    """KEYS and ARGV of the settlement script. `scopes` are those the hold was counted in."""
+    names = [keys.hold(partition, request_id), keys.holds(partition), keys.stream(partition)]
+    for scope in scopes:
+        names.append(keys.live(partition, scope))
+        names.append(keys.period(partition, scope, period_start_ms))
+    arguments: list[Argument] = [request_id, mode, REMEMBER_SECONDS[mode], record, len(MEASURES)]
+    for measure, amount in zip(MEASURES, used, strict=True):
+        arguments += (measure, amount)
+    return names, arguments
+
+
+def renew(partition: int, request_id: str, ttl_ms: int, delivered: int) -> tuple[list[str], list[Argument]]:
+    """KEYS and ARGV of the renewal script. `delivered`: output tokens so far."""
+    return [keys.hold(partition, request_id), keys.holds(partition)], [request_id, ttl_ms, delivered]
+
+
+def seed(
+    partition: int, scope: str, period_start_ms: int, used: Amounts, expire_at_s: int
+) -> tuple[list[str], list[Argument]]:
+    """KEYS and ARGV of the seeding script."""
+    arguments: list[Argument] = [expire_at_s, len(MEASURES)]
+    for measure, amount in zip(MEASURES, used, strict=True):
+        arguments += (measure, amount)
+    return [keys.period(partition, scope, period_start_ms)], arguments

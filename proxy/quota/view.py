@@ -1,0 +1,149 @@
+"""What people see of limits and holds: read from Redis, nothing written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from redis.asyncio import Redis
+
+from ledger.partitions import partition_of
+from proxy.quota import keys
+from proxy.quota.calendar import calendar_of
+from proxy.quota.clock import instant, milliseconds
+from proxy.quota.limits import LIMITS, MEASURES, LimitKind, Scope
+
+BUCKET_MS, SLOTS = 2000, 31
+"""The minute as admit.lua cuts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """One limit of one scope now. Units: requests, tokens, or nano-money of the plan's currency; -1 is unlimited.
+
+    `held` is reserved by running requests and comes back in part; `used` is settled. `remaining` is -1 where the
+    limit is. `resets_at` is when all of it is free again; None for what only ends with the requests themselves.
+    """
+
+    scope: str
+    name: str
+    limit: int
+    used: int
+    held: int
+    remaining: int
+    resets_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A request that runs now, and what it holds (tokens; nano-money of the plan's currency)."""
+
+    request_id: str
+    organization_id: str
+    key_id: str | None
+    endpoint: str
+    model: str
+    stream: bool
+    started_at: datetime
+    expires_at: datetime
+    tokens: int
+    money: int
+    delivered_tokens: int
+
+
+async def read_holds(redis: Redis, organization_id: str) -> list[HoldView]:
+    """The organization's holds, oldest first."""
+    return [view for view, _ in await _holds(redis, organization_id)]
+
+
+async def read_quota(
+    redis: Redis, organization_id: str, scopes: Sequence[Scope], time_zone: str, at: datetime
+) -> list[LimitState]:
+    """Every limit of the given scopes of one organization at `at`, in the order of the scopes and of LIMITS."""
+    partition = partition_of(organization_id)
+    span = calendar_of(time_zone).around(milliseconds(at))
+    running = [(view, bucket, scopes_) for view, (bucket, scopes_) in await _holds(redis, organization_id)]
+    states = []
+    for scope in scopes:
+        live = _numbers(await redis.hgetall(keys.live(partition, scope.id)))
+        period = _numbers(await redis.hgetall(keys.period(partition, scope.id, span.start)))
+        bucket = milliseconds(at) // BUCKET_MS
+        inside = [view for view, since, held in running if scope.id in held and since > bucket - SLOTS]
+        for kind in LIMITS:
+            used, held = _used(kind, live, period, bucket, inside)
+            states.append(_state(scope, kind, used, held, at, instant(span.turn)))
+    return states
+
+
+def _used(
+    kind: LimitKind, live: Mapping[str, int], period: Mapping[str, int], bucket: int, inside: Sequence[HoldView]
+) -> tuple[int, int]:
+    if kind.window == "concurrent":
+        return 0, live.get("c", 0)
+    if kind.window == "period":
+        return period.get(kind.measure, 0), period.get("h" + kind.measure, 0)
+    if kind.measure == "r":
+        held = len(inside)
+    else:
+        held = sum(view.tokens for view in inside)
+    total = _minute(live, kind.measure, bucket)
+    return max(0, total - held), min(total, held)
+
+
+def _minute(live: Mapping[str, int], measure: str, bucket: int) -> int:
+    """The minute's sum as the script would find it after rolling to `bucket`."""
+    last = live.get("b", 0)
+    fresh = range(max(bucket - SLOTS, last - SLOTS) + 1, last + 1)
+    return sum(live.get(f"{measure}{b % SLOTS}", 0) for b in fresh)
+
+
+def _state(scope: Scope, kind: LimitKind, used: int, held: int, at: datetime, turn: datetime) -> LimitState:
+    limit = kind.of(scope.limits)
+    remaining = -1 if limit < 0 else max(0, limit - used - held)
+    resets_at = None
+    if kind.window == "period":
+        resets_at = turn
+    elif kind.window == "minute":
+        resets_at = at + timedelta(milliseconds=BUCKET_MS * SLOTS) if used + held else at
+    return LimitState(scope.id, kind.name, limit, used, held, remaining, resets_at)
+
+
+def _numbers(raw: Mapping[object, object]) -> dict[str, int]:
+    return {_text(name): int(_text(value)) for name, value in raw.items()}
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+async def _holds(redis: Redis, organization_id: str) -> list[tuple[HoldView, tuple[int, list[str]]]]:
+    partition = partition_of(organization_id)
+    listed = await redis.zrange(keys.holds(partition), 0, -1, withscores=True)
+    found = []
+    for member, expiry in listed:
+        request_id = _text(member)
+        name = keys.hold(partition, request_id)
+        if _text(await redis.type(name)) != "hash":
+            continue
+        raw = {_text(field): value for field, value in (await redis.hgetall(name)).items()}
+        if "what" not in raw:
+            continue
+        what = orjson.loads(raw["what"])
+        if what["record"]["organization_id"] != organization_id:
+            continue
+        view = HoldView(
+            request_id,
+            organization_id,
+            what["record"]["key_id"],
+            what["record"]["endpoint"],
+            what["record"]["model"],
+            what["record"]["stream"],
+            instant(int(raw["at"])),
+            instant(int(expiry)),
+            int(raw[MEASURES[1]]),
+            int(raw[MEASURES[2]]),
+            int(raw.get("delivered", 0)),
+        )
+        found.append((view, (int(raw["bucket"]), what["scopes"])))
+    found.sort(key=lambda pair: pair[0].started_at)
+    return found

@@ -1,0 +1,1 @@
+"""Write it down once: from the settlement script's stream to rows in Postgres."""

@@ -1,0 +1,156 @@
+"""Batches of usage records into Postgres: each request once, whatever is delivered again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from ledger.database import Connection, Pool, reading
+from ledger.usage_partitions import ensure_month
+from ledger.usage_record import UsageRecord
+from proxy.record import form
+from proxy.record.stream import Entry
+
+_COLUMNS: Final = {
+    "request_id": "text",
+    "occurred_at": "timestamptz",
+    "organization_id": "text",
+    "project_id": "text",
+    "key_id": "text",
+    "member_id": "text",
+    "endpoint": "text",
+    "model": "text",
+    "upstream": "text",
+    "stream": "boolean",
+    "status": "smallint",
+    "outcome": "text",
+    "usage_source": "text",
+    "cost_nano_usd": "bigint",
+    "cost_nano_eur": "bigint",
+    "price_nano": "bigint",
+    "price_nano_eur": "bigint",
+    "currency": "text",
+    "usd_per_eur": "numeric",
+    "price_ref": "text",
+    "request_bytes": "bigint",
+    "response_bytes": "bigint",
+    "first_byte_ms": "integer",
+    "duration_ms": "integer",
+    "search_term": "text",
+}
+_TOKENS: Final = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "image_input_tokens",
+    "image_output_tokens",
+)
+_TYPES: Final = [*_COLUMNS.values(), *("bigint" for _ in _TOKENS), "jsonb"]
+_INSERT: Final = (
+    f"insert into usage ({', '.join((*_COLUMNS, *_TOKENS, 'quantities'))}) "
+    f"select * from unnest({', '.join(f'${i}::{kind}[]' for i, kind in enumerate(_TYPES, 1))}) "
+    "on conflict do nothing"
+)
+_DEAD_LETTER: Final = (
+    "insert into dead_letter (stream, entry_id, payload, reason) values ($1, $2, $3, $4) on conflict do nothing"
+)
+_OLDEST: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_AHEAD: Final = timedelta(days=1)
+_TRIES: Final = 5
+
+
+class Stored(NamedTuple):
+    """How many of a batch are rows now (a repeated one is), and how many are dead letters."""
+
+    rows: int
+    dead: int
+
+
+class Batches:
+    """Stores entries of the stream. `timeout` in seconds bounds each statement."""
+
+    def __init__(self, pool: Pool, timeout: float = 30.0) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def store(self, entries: Sequence[Entry], now: datetime) -> Stored:
+        """All entries in one transaction: rows, and dead letters for those that can't be one.
+
+        Raises DatabaseUnavailable, or asyncpg's errors, when Postgres can't take them now; nothing is stored then.
+        """
+        readable: list[tuple[UsageRecord, Entry]] = []
+        dead: list[tuple[Entry, str]] = []
+        for entry in entries:
+            try:
+                readable.append((_read(entry, now), entry))
+            except form.UnreadableRecord as error:
+                dead.append((entry, str(error)))
+        readable.sort(key=lambda pair: (pair[0].occurred_at, pair[0].request_id))
+        for attempt in range(_TRIES):
+            try:
+                return await self._store(readable, dead)
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                if attempt + 1 == _TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _store(
+        self, readable: Sequence[tuple[UsageRecord, Entry]], dead: Sequence[tuple[Entry, str]]
+    ) -> Stored:
+        async with reading(self._pool, acquire_seconds=self._timeout) as connection:
+            for month in {(record.occurred_at.year, record.occurred_at.month) for record, _ in readable}:
+                await ensure_month(connection, datetime(*month, 1, tzinfo=UTC))
+            async with connection.transaction():
+                refused = await self._insert(connection, readable)
+                for entry, reason in (*dead, *refused):
+                    await connection.execute(
+                        _DEAD_LETTER,
+                        entry.stream,
+                        entry.id,
+                        entry.payload or b"",
+                        reason[:1000],
+                        timeout=self._timeout,
+                    )
+        return Stored(len(readable) - len(refused), len(dead) + len(refused))
+
+    async def _insert(
+        self, connection: Connection, readable: Sequence[tuple[UsageRecord, Entry]]
+    ) -> list[tuple[Entry, str]]:
+        """Inserts all at once; where the database refuses one, each half by itself, down to the one."""
+        if not readable:
+            return []
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    _INSERT, *_columns([record for record, _ in readable]), timeout=self._timeout
+                )
+            return []
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError) as error:
+            if len(readable) == 1:
+                return [(readable[0][1], f"{type(error).__name__}: {error}")]
+        half = len(readable) // 2
+        return [
+            *await self._insert(connection, readable[:half]),
+            *await self._insert(connection, readable[half:]),
+        ]
+
+
+def _read(entry: Entry, now: datetime) -> UsageRecord:
+    if entry.payload is None:
+        raise form.UnreadableRecord("the entry has no record")
+    record = form.read(entry.payload)
+    if not _OLDEST <= record.occurred_at <= now + _AHEAD:
+        raise form.UnreadableRecord(f"occurred_at {record.occurred_at.isoformat()} is out of bounds")
+    return record
+
+
+def _columns(records: Sequence[UsageRecord]) -> list[list[Any]]:
+    columns: list[list[Any]] = [[getattr(record, name) for record in records] for name in _COLUMNS]
+    columns += [[getattr(record.usage, name) for record in records] for name in _TOKENS]
+    columns.append([dict(record.usage.quantities) for record in records])
+    return columns

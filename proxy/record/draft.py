@@ -1,0 +1,80 @@
+"""A usage record in the making: what is known at the door, completed when the request is settled.
+
+The draft goes into the hold, so that whoever sweeps it can settle for a proxy that died.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import orjson
+
+from ledger.usage import Usage
+from ledger.usage_record import UsageRecord
+from proxy.quota.amounts import Amounts
+from proxy.quota.clock import instant
+from proxy.record import form
+
+SWEPT_STATUS: Final = 0
+"""Nobody knows what the client saw of a request whose proxy died."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMoney:
+    """What an output token costs, in nano-units: to us in USD and EUR, to the customer in the plan's currency and EUR."""
+
+    cost_usd: int
+    cost_eur: int
+    price: int
+    price_eur: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`record` is the request as if nothing of an answer had been delivered: input counted, output zero."""
+
+    record: UsageRecord
+    scopes: tuple[str, ...]
+    output_money: OutputMoney
+
+
+def write(draft: Draft) -> bytes:
+    money = draft.output_money
+    return orjson.dumps(
+        {
+            "record": form.flat(draft.record),
+            "scopes": draft.scopes,
+            "output": [money.cost_usd, money.cost_eur, money.price, money.price_eur],
+        }
+    )
+
+
+def read(data: bytes) -> Draft:
+    """Raises form.UnreadableRecord."""
+    try:
+        parts: dict[str, Any] = orjson.loads(data)
+        return Draft(
+            form.unflatten(parts["record"]), tuple(parts["scopes"]), OutputMoney(*parts["output"])
+        )
+    except form.UnreadableRecord:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise form.UnreadableRecord(f"{type(error).__name__}: {error}") from None
+
+
+def expired(draft: Draft, *, at_ms: int, now_ms: int, delivered: int) -> tuple[UsageRecord, Amounts]:
+    """The record of a hold that nobody settled, from its last renewal: `delivered` output tokens."""
+    record, money = draft.record, draft.output_money
+    completed = replace(
+        record,
+        occurred_at=instant(at_ms),
+        outcome="expired",
+        status=SWEPT_STATUS,
+        usage=Usage(input_tokens=record.usage.input_tokens, output_tokens=delivered),
+        usage_source="hold",
+        cost_nano_usd=record.cost_nano_usd + delivered * money.cost_usd,
+        cost_nano_eur=record.cost_nano_eur + delivered * money.cost_eur,
+        price_nano=record.price_nano + delivered * money.price,
+        price_nano_eur=record.price_nano_eur + delivered * money.price_eur,
+        duration_ms=max(0, now_ms - at_ms),
+    )
+    return completed, Amounts(1, completed.usage.total_tokens, completed.price_nano)

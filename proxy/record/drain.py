@@ -1,0 +1,112 @@
+"""The drain: a process that moves usage records from Redis to Postgres, and sweeps holds that nobody settled."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from config.settings import Settings
+from ledger.database import DatabaseUnavailable, close_pool, open_pool
+from proxy.record.batches import Batches
+from proxy.record.stream import Entry, UsageStreams
+from proxy.record.sweep import Sweep
+
+_PER_PARTITION: Final = 500
+_LARGEST_BATCH: Final = 5_000
+_BLOCK_MS: Final = 250
+_TAKE_OVER_SECONDS: Final = 5.0
+_SWEEP_SECONDS: Final = 1.0
+_PAUSE_SECONDS: Final = 0.5
+
+_OUT_OF_REACH: Final = (RedisError, OSError, TimeoutError, DatabaseUnavailable, asyncpg.PostgresError)
+_log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Drains and sweeps until `stop` is set."""
+    assert settings.stores.database_url is not None and settings.stores.redis_url is not None
+    pool = await open_pool(settings.stores.database_url.get_secret_value())
+    redis = Redis.from_url(
+        settings.stores.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=2
+    )
+    consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    drain = Drain(UsageStreams(redis, consumer), Batches(pool), lambda: datetime.now(UTC))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(drain.run(stop))
+            tasks.create_task(_sweep(Sweep(redis), stop))
+    finally:
+        await redis.aclose()
+        await close_pool(pool)
+
+
+class Drain:
+    """Moves batches until told to stop. An entry is acknowledged only after its row is committed."""
+
+    def __init__(self, streams: UsageStreams, batches: Batches, now: Callable[[], datetime]) -> None:
+        self._streams = streams
+        self._batches = batches
+        self._now = now
+        self._joined = False
+        self._look_for_left_over_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self.once()
+            except _OUT_OF_REACH as error:
+                if isinstance(error, ResponseError) and str(error).startswith("NOGROUP"):
+                    self._joined = False
+                    continue
+                _log.warning("usage records wait", error=type(error).__name__, reason=str(error)[:200])
+                await _pause(stop, _PAUSE_SECONDS)
+        if self._joined:
+            try:
+                await self._streams.leave()
+            except RedisError:
+                _log.info("the consumer stays registered until Redis is back")
+
+    async def once(self) -> int:
+        """Moves what there is, waiting a moment for the first; returns how many entries."""
+        if not self._joined:
+            await self._streams.join()
+            self._joined = True
+        entries = await self._streams.read(_PER_PARTITION, _BLOCK_MS)
+        clock = asyncio.get_running_loop().time()
+        if clock >= self._look_for_left_over_at:
+            self._look_for_left_over_at = clock + _TAKE_OVER_SECONDS
+            entries += await self._streams.take_over(_PER_PARTITION)
+        for start in range(0, len(entries), _LARGEST_BATCH):
+            await self._move(entries[start : start + _LARGEST_BATCH])
+        return len(entries)
+
+    async def _move(self, batch: list[Entry]) -> None:
+        stored = await self._batches.store(batch, self._now())
+        await self._streams.done(batch)
+        if stored.dead:
+            _log.error("records could not be stored and are kept as dead letters", count=stored.dead)
+
+
+async def _sweep(sweep: Sweep, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await sweep.run()
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("expired holds wait", error=type(error).__name__)
+        await _pause(stop, _SWEEP_SECONDS)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,76 @@
+"""The form of a usage record in the Redis stream: one JSON object, versioned, read strictly."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+from ledger.usage import Usage
+from ledger.usage_record import UsageRecord
+
+_VERSION: Final = 1
+_TOKENS: Final = tuple(field.name for field in fields(Usage) if field.name != "quantities")
+_PLAIN: Final = tuple(
+    field.name for field in fields(UsageRecord) if field.name not in ("occurred_at", "usage", "usd_per_eur")
+)
+
+
+class UnreadableRecord(ValueError):
+    """The bytes are not a usage record of a version known here. Says why."""
+
+
+def flat(record: UsageRecord) -> dict[str, Any]:
+    """The record as plain values: times in unix microseconds, decimals as strings."""
+    form: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
+    form["v"] = _VERSION
+    form["occurred_at"] = round(record.occurred_at.timestamp() * 1_000_000)
+    form["usd_per_eur"] = str(record.usd_per_eur)
+    usage = record.usage
+    form["tokens"] = {name: amount for name in _TOKENS if (amount := getattr(usage, name))}
+    if usage.quantities:
+        form["quantities"] = dict(usage.quantities)
+    return form
+
+
+def write(record: UsageRecord) -> bytes:
+    return orjson.dumps(flat(record))
+
+
+def read(data: bytes) -> UsageRecord:
+    """Raises UnreadableRecord for anything but a complete record of this version."""
+    try:
+        form = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableRecord(f"not JSON: {error}") from None
+    if not isinstance(form, dict):
+        raise UnreadableRecord("not an object")
+    return unflatten(form)
+
+
+def unflatten(form: Mapping[str, Any]) -> UsageRecord:
+    """The inverse of `flat`. Raises UnreadableRecord."""
+    if form.get("v") != _VERSION:
+        raise UnreadableRecord(f"version {form.get('v')!r} is not known")
+    try:
+        tokens = form["tokens"]
+        if not all(type(amount) is int and amount >= 0 for amount in tokens.values()):
+            raise UnreadableRecord("token counts are not counts")
+        usage = Usage(**tokens, quantities=form.get("quantities", {}))
+        return UsageRecord(
+            **{name: form[name] for name in _PLAIN},
+            occurred_at=_moment(form["occurred_at"]),
+            usage=usage,
+            usd_per_eur=Decimal(form["usd_per_eur"]),
+        )
+    except UnreadableRecord:
+        raise
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise UnreadableRecord(f"{type(error).__name__}: {error}") from None
+
+
+def _moment(microseconds: int) -> datetime:
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

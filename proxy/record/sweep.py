@@ -1,0 +1,68 @@
+"""Settles holds that expired: their proxy died, or lost Redis for too long."""
+
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+
+from ledger.partitions import PARTITIONS
+from proxy.quota import keys, settlement
+from proxy.quota.amounts import Amounts
+from proxy.quota.limits import MEASURES
+from proxy.quota.scripts import source
+from proxy.record import draft, form
+
+_AT_ONCE: Final = 500
+_log = structlog.get_logger(__name__)
+
+
+class Sweep:
+    """One pass over all partitions. Any number of processes may sweep: the script settles each hold once."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._settle = redis.register_script(source("settle"))
+
+    async def run(self) -> int:
+        """Settles what has expired by Redis' time; returns how many holds."""
+        seconds, microseconds = await self._redis.time()
+        now_ms = int(seconds) * 1000 + int(microseconds) // 1000
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for partition in range(PARTITIONS):
+                pipe.zrangebyscore(keys.holds(partition), "-inf", now_ms, start=0, num=_AT_ONCE)
+            expired = await pipe.execute()
+        swept = 0
+        for partition, members in enumerate(expired):
+            for member in members:
+                swept += await self._sweep(partition, member.decode(), now_ms)
+        return swept
+
+    async def _sweep(self, partition: int, request_id: str, now_ms: int) -> int:
+        name = keys.hold(partition, request_id)
+        if await self._redis.type(name) != b"hash":
+            await self._redis.zrem(keys.holds(partition), request_id)
+            return 0
+        hold: dict[bytes, bytes] = await self._redis.hgetall(name)
+        if b"what" not in hold:
+            return 0
+        scopes, record, used = _settlement(hold, now_ms)
+        names, arguments = settlement.settle(
+            partition, request_id, scopes, int(hold[b"start"]), used, record, "sweep"
+        )
+        done: Any = await self._settle(names, arguments)
+        if done:
+            _log.warning("a hold expired and was settled", request_id=request_id, tokens=used.tokens)
+        return int(done)
+
+
+def _settlement(hold: dict[bytes, bytes], now_ms: int) -> tuple[tuple[str, ...], bytes, Amounts]:
+    what = hold[b"what"]
+    try:
+        made = draft.read(what)
+    except form.UnreadableRecord:
+        # The drain keeps what it can't read as a dead letter; the counters take what was held.
+        return (), what, Amounts(*(int(hold[measure.encode()]) for measure in MEASURES))
+    record, used = draft.expired(
+        made, at_ms=int(hold[b"at"]), now_ms=now_ms, delivered=int(hold.get(b"delivered", 0))
+    )
+    return made.scopes, form.write(record), used

@@ -1,0 +1,1 @@
+"""Bytes back: what the upstream answers, to the client, as it came."""

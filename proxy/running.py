@@ -1,0 +1,93 @@
+"""The calls that run now: their holds are renewed, and those whose client takes nothing are ended."""
+
+import asyncio
+from time import monotonic
+from typing import Final, Protocol
+
+import structlog
+
+from proxy.identity.principal import Principal
+from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
+from proxy.quota import settlement
+from proxy.quota.scripts import Scripts
+
+_TICK_SECONDS: Final = 1.0
+CLIENT_STALL_SECONDS: Final = 120.0
+"""How long a client may take none of what waits for it."""
+
+_log = structlog.get_logger(__name__)
+
+
+class RunningCall(Protocol):
+    """What the watch needs of a call."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def principal(self) -> Principal: ...
+    @property
+    def delivered_tokens(self) -> int: ...
+    @property
+    def stalled_since(self) -> float | None: ...
+    def hold_lost(self) -> None: ...
+    def client_left(self) -> None: ...
+
+
+class Running:
+    """One watch over all calls of a process, instead of timers in each.
+
+    Every hold is renewed three times in its time to live, with what was delivered so far.
+    """
+
+    def __init__(self, redis: RedisPipeline, scripts: Scripts, ttl_ms: int) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._ttl_ms = ttl_ms
+        self._renew_every = ttl_ms / 3000
+        self._calls: dict[RunningCall, tuple[float, asyncio.Task[None] | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(self, call: RunningCall) -> None:
+        """`call` runs in the present task."""
+        self._calls[call] = (monotonic(), asyncio.current_task())
+
+    def remove(self, call: RunningCall) -> None:
+        self._calls.pop(call, None)
+
+    async def watch(self) -> None:
+        """Runs until cancelled."""
+        tick = min(_TICK_SECONDS, self._renew_every / 2)
+        while True:
+            await asyncio.sleep(tick)
+            now = monotonic()
+            for call, (renewed_at, task) in list(self._calls.items()):
+                stalled = call.stalled_since
+                if stalled is not None and now - stalled > CLIENT_STALL_SECONDS:
+                    call.client_left()
+                    if task is not None:
+                        task.cancel()
+                elif now - renewed_at >= self._renew_every:
+                    self._calls[call] = (now, task)
+                    self._renew(call)
+
+    def _renew(self, call: RunningCall) -> None:
+        names, arguments = settlement.renew(
+            call.principal.partition, call.request_id, self._ttl_ms, call.delivered_tokens
+        )
+        try:
+            reply = self._redis.send_script(self._scripts.renew, names, arguments)
+        except RedisUnavailable:
+            return
+        reply.add_done_callback(lambda done: self._renewed(call, done))
+
+    def _renewed(self, call: RunningCall, reply: "asyncio.Future[object]") -> None:
+        if reply.cancelled():
+            return
+        error = reply.exception()
+        if isinstance(error, RedisReplyError):
+            _log.error("the renewal script failed", error=str(error))
+        elif error is None and reply.result() == 0 and call in self._calls:
+            _log.warning("a running request lost its hold and is ended", request_id=call.request_id)
+            call.hold_lost()

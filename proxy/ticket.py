@@ -1,0 +1,87 @@
+"""What is known of a request when it asks for admission, and the records that come of it."""
+
+from dataclasses import dataclass
+
+from ledger.usage import Usage
+from ledger.usage_record import Outcome, UsageRecord, UsageSource
+from proxy.endpoints.asked import Asked
+from proxy.identity.principal import Principal
+from proxy.offer import Offer
+from proxy.pricing import Money
+from proxy.quota.clock import instant
+from proxy.record import draft
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """`started` is by the monotonic clock, in seconds."""
+
+    request_id: str
+    principal: Principal
+    project_id: str | None
+    asked: Asked
+    offer: Offer
+    started: float
+    upstream: str
+
+    def draft(self) -> bytes:
+        """The record as if nothing of an answer were delivered, for the hold."""
+        usage = Usage(input_tokens=self.offer.prompt.tokens)
+        record = self.record(
+            at_ms=0,
+            status=draft.SWEPT_STATUS,
+            outcome="expired",
+            usage=usage,
+            source="hold",
+            money=self.offer.quote.money(usage),
+            response_bytes=0,
+            first_byte_ms=None,
+            duration_ms=0,
+        )
+        return draft.write(
+            draft.Draft(record, self.principal.scope_ids, self.offer.quote.output_money())
+        )
+
+    def record(
+        self,
+        *,
+        at_ms: int,
+        status: int,
+        outcome: Outcome,
+        usage: Usage,
+        source: UsageSource,
+        money: Money,
+        response_bytes: int,
+        first_byte_ms: int | None,
+        duration_ms: int,
+    ) -> UsageRecord:
+        """The usage record; `at_ms` is the admission by Redis' clock."""
+        principal, quote = self.principal, self.offer.quote
+        return UsageRecord(
+            request_id=self.request_id,
+            occurred_at=instant(at_ms),
+            organization_id=principal.organization_id,
+            project_id=self.project_id,
+            key_id=principal.key_id,
+            member_id=principal.member_id,
+            endpoint=self.asked.endpoint.template,
+            model=self.asked.model,
+            upstream=self.upstream,
+            stream=self.asked.stream,
+            status=status,
+            outcome=outcome,
+            usage=usage,
+            usage_source=source,
+            cost_nano_usd=money.cost_usd,
+            cost_nano_eur=money.cost_eur,
+            price_nano=money.price,
+            price_nano_eur=money.price_eur,
+            currency=principal.terms.tariff.currency,
+            usd_per_eur=quote.usd_per_eur,
+            price_ref=quote.ref,
+            request_bytes=len(self.asked.body),
+            response_bytes=response_bytes,
+            first_byte_ms=first_byte_ms,
+            duration_ms=duration_ms,
+            search_term=self.asked.label,
+        )
