@@ -12,7 +12,8 @@ class Usage:
     """Token counts and other quantities of one request.
 
     `cached_input_tokens`, `cache_write_tokens`, `audio_input_tokens` and `image_input_tokens` are inside
-    `input_tokens`; `reasoning_tokens`, `audio_output_tokens` and `image_output_tokens` inside `output_tokens`.
+    `input_tokens`; `reasoning_tokens`, `audio_output_tokens` and `image_output_tokens` inside
+    `output_tokens`.
     `quantities` holds what is not tokens: seconds, images, characters, calls of built-in tools.
     """
 
@@ -25,7 +26,7 @@ class Usage:
     audio_output_tokens: int = 0
     image_input_tokens: int = 0
     image_output_tokens: int = 0
-    quantities: Mapping[str, int] = field(default=_NONE)
+    quantities: Mapping[str, int] = field(default_factory=lambda: _NONE)
 
     @property
     def total_tokens(self) -> int:

@@ -1,0 +1,84 @@
+"""Members: the people of an organization, by Keycloak's issuer and subject."""
+
+from datetime import datetime
+from typing import Literal
+
+from ledger import audit, organizations, subscriptions
+from ledger.database import Connection
+from ledger.errors import BadReferenceError, ConflictError, PlanLimitError
+from ledger.ids import new_id
+from ledger.pages import Slice
+from ledger.records import Instant, Record
+
+Role = Literal["owner", "admin", "billing", "member"]
+
+
+class Member(Record):
+    id: str
+    organization_id: str
+    issuer: str
+    keycloak_user_id: str
+    email: str | None
+    role: Role
+    active: bool
+    joined_at: Instant
+
+
+async def create(
+    connection: Connection,
+    actor: str,
+    organization_id: str,
+    *,
+    keycloak_user_id: str,
+    now: datetime,
+    issuer: str = "",
+    email: str | None = None,
+    role: Role = "member",
+) -> Member:
+    """Raises NotFoundError, ConflictError where the person is a member already, PlanLimitError."""
+    await organizations.lock(connection, organization_id)
+    if await connection.fetchval(
+        "select true from member where issuer = $1 and keycloak_user_id = $2 and organization_id = $3",
+        *(issuer, keycloak_user_id, organization_id),
+    ):
+        raise ConflictError("that person is a member of the organization already", "keycloak_user_id")
+    plan = await subscriptions.plan_of(connection, organization_id, now)
+    count = await connection.fetchval(
+        "select count(*) from member where organization_id = $1 and active", organization_id
+    )
+    if plan is not None and 0 <= plan.limits.members <= count:
+        raise PlanLimitError(f"the plan {plan.name} allows {plan.limits.members} members")
+    row = await connection.fetchrow(
+        "insert into member (id, organization_id, issuer, keycloak_user_id, email, role)"
+        " values ($1, $2, $3, $4, $5, $6) returning *",
+        *(new_id("mem"), organization_id, issuer, keycloak_user_id, email, role),
+    )
+    made = Member.of(row)
+    detail = {"organization_id": organization_id, "role": role}
+    await audit.write(connection, actor, "member.create", made.id, detail)
+    return made
+
+
+async def find(connection: Connection, organization_id: str, member_id: str) -> Member | None:
+    row = await connection.fetchrow(
+        "select * from member where organization_id = $1 and id = $2", organization_id, member_id
+    )
+    return Member.maybe(row)
+
+
+async def require(connection: Connection, organization_id: str, member_id: str) -> None:
+    """Raises BadReferenceError unless it is an active member of the organization."""
+    member = await find(connection, organization_id, member_id)
+    if member is None or not member.active:
+        raise BadReferenceError(f"the organization has no active member '{member_id}'", "member_id")
+
+
+async def listing(connection: Connection, organization_id: str, part: Slice) -> list[Member]:
+    """The oldest first."""
+    rows = await connection.fetch(
+        "select * from member where organization_id = $4"
+        " and ($1::timestamptz is null or (joined_at, id) > ($1, $2::text)) order by joined_at, id"
+        " limit $3",
+        *(*part.arguments, organization_id),
+    )
+    return [Member.of(row) for row in rows]
