@@ -1,0 +1,40 @@
+# Everything runs in .venv, which is made from the lock files. Where packages come from is pip's own setting.
+# PYTHON=python3.13 chooses another interpreter; ARGS="..." goes to `tollkeeper up` or to pytest.
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests
+
+.PHONY: run test lint format setup setup-dev lock clean
+
+run: setup
+	@exec $(BIN)/tollkeeper up $(ARGS)
+
+test: setup-dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(wildcard $(CODE))
+	@$(BIN)/lint-imports
+
+format: setup-dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+setup:
+	@PYTHON=$(PYTHON) scripts/setup requirements.lock
+
+setup-dev:
+	@PYTHON=$(PYTHON) scripts/setup requirements-dev.lock
+
+# Hashes of every wheel for CPython 3.11 to 3.14 on all platforms, without the name of a registry.
+lock: setup-dev
+	@for lock in "requirements.lock --extra build" "requirements-dev.lock --extra build --extra dev"; do \
+		$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-header --no-annotate --upgrade --output-file $$lock || exit 1; \
+	done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

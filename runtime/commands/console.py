@@ -1,0 +1,20 @@
+"""`tollkeeper console`."""
+
+import argparse
+from collections.abc import Mapping
+
+from config.settings import Settings
+from console.app import create_app
+from runtime import ports
+from runtime.errors import require_stores
+from runtime.serve import serve
+from runtime.vault import with_secrets
+
+
+async def command(settings: Settings, _options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    require_stores(settings)
+    server = settings.server
+    app = create_app(with_secrets(settings, generate=False))
+    listener = ports.listen(server.console_host, server.console_port)
+    await serve(app, listener, grace_seconds=server.shutdown_grace_seconds, date_header=True)
+    return 0

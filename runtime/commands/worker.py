@@ -1,0 +1,41 @@
+"""`tollkeeper worker`: what the clock starts, for ever or one job now."""
+
+import argparse
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from billing_worker.app import run, run_once
+from config.settings import Settings
+from runtime.errors import CommandError, require_stores
+from runtime.exits import stop_on_signal
+from runtime.vault import with_secrets
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--once", metavar="JOB", help="run this job now, then end")
+    parser.add_argument("--at", metavar="TIME", help="as if it were this time (RFC 3339), with --once")
+
+
+async def command(settings: Settings, options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    require_stores(settings)
+    settings = with_secrets(settings, generate=False)
+    if options.once is not None:
+        await run_once(settings, options.once, _moment(options.at))
+        return 0
+    if options.at is not None:
+        raise CommandError("--at goes with --once JOB")
+    with stop_on_signal() as stop:
+        await run(settings, stop)
+    return 0
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"--at {text} is not a time such as 2026-11-01T00:00:00Z") from None
+    if moment.tzinfo is None:
+        raise CommandError(f"--at {text} has no time zone; write it such as 2026-11-01T00:00:00Z")
+    return moment.astimezone(UTC)

@@ -1,0 +1,35 @@
+"""Both engines, or those of them that the settings do not name."""
+
+import asyncio
+from collections.abc import Mapping
+
+from config.settings import Settings
+from runtime.engines.postgres import Postgres
+from runtime.engines.valkey import Valkey
+from runtime.supervisor import Supervisor
+
+
+class Engines:
+    def __init__(self, settings: Settings) -> None:
+        stores = settings.stores
+        self.postgres = Postgres(settings.data_dir) if stores.database_url is None else None
+        self.valkey = Valkey(settings.data_dir) if stores.redis_url is None else None
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Starts what is needed. Raises EngineError, LockedError, ChildError."""
+        engines = [engine for engine in (self.postgres, self.valkey) if engine is not None]
+        for engine in engines:
+            await asyncio.to_thread(engine.prepare)
+        if engines:
+            await supervisor.start(*(engine.program() for engine in engines))
+        if self.postgres is not None:
+            await self.postgres.create_database()
+
+    def environment(self) -> Mapping[str, str]:
+        """The settings that lead to what was started."""
+        urls = {}
+        if self.postgres is not None:
+            urls["DATABASE_URL"] = self.postgres.url()
+        if self.valkey is not None:
+            urls["REDIS_URL"] = self.valkey.url()
+        return urls

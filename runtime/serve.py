@@ -1,0 +1,64 @@
+"""Serves one ASGI app from this process until it is told to stop."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from runtime.exits import stop_on_signal
+
+# Longer than a load balancer keeps its own side (60 s with most), so that it never sends into a closing one.
+KEEP_ALIVE_SECONDS = 75
+
+
+class ServeError(RuntimeError):
+    """The app could not start; its reason is in the log."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Ours to handle: uvicorn would end the process by the signal again, and never with exit code 0.
+        yield
+
+
+async def serve(app: Any, listener: socket.socket, *, grace_seconds: float, date_header: bool) -> None:
+    """Serves `app` (ASGI, with lifespan) on a bound socket until SIGTERM or SIGINT.
+
+    Then takes no new connections, lets running requests end for `grace_seconds`, cancels the others, and
+    runs the app's shutdown. `date_header` is off for an app that sends its own. Raises ServeError if the
+    app's start-up fails.
+    """
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=date_header,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        )
+    )
+    with stop_on_signal() as stop:
+        stopping = asyncio.create_task(_exit_when(stop, server))
+        try:
+            await server.serve(sockets=[listener])
+        except SystemExit:
+            raise ServeError("the application could not start; see the log") from None
+        finally:
+            stopping.cancel()
+        if not server.started:
+            raise ServeError("the application could not start; see the log")
+
+
+async def _exit_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+    await stop.wait()
+    server.should_exit = True
