@@ -20,7 +20,7 @@ CLOSE_SECONDS = 5.0
 _JSONB_VERSION = b"\x01"
 
 
-class DatabaseUnavailableError(Exception):
+class DatabaseUnavailable(Exception):  # noqa: N818 - a state, not a mistake
     """Postgres is away, starting, full or too slow. What was asked may or may not have been done."""
 
 
@@ -78,12 +78,12 @@ async def close_pool(pool: Pool) -> None:
 
 @asynccontextmanager
 async def reading(pool: Pool, *, acquire_seconds: float = ACQUIRE_SECONDS) -> AsyncIterator[Connection]:
-    """A pooled connection. Raises DatabaseUnavailableError for an outage, also in the middle of the block."""
+    """A pooled connection. Raises DatabaseUnavailable for an outage, also in the middle of the block."""
     try:
         async with pool.acquire(timeout=acquire_seconds) as connection:
             yield connection
     except _OUTAGES as error:
-        raise DatabaseUnavailableError(f"{type(error).__name__}: {error}") from error
+        raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 @asynccontextmanager
@@ -98,6 +98,6 @@ async def answers(pool: Pool) -> bool:
     try:
         async with reading(pool, acquire_seconds=1.0) as connection:
             value: Any = await connection.fetchval("select 1", timeout=1.0)
-    except DatabaseUnavailableError:
+    except DatabaseUnavailable:
         return False
     return bool(value == 1)

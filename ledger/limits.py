@@ -3,12 +3,31 @@
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from ledger.records import decimal_text
 
 UNLIMITED = -1
 
 Count = Annotated[int, Field(ge=UNLIMITED, le=10**15, strict=True)]
-Money = Annotated[Decimal, Field(ge=UNLIMITED, le=10**6, decimal_places=6)]
+
+
+def _counted_or_unlimited(amount: Decimal) -> Decimal:
+    if amount < 0 and amount != UNLIMITED:
+        raise ValueError("must be 0 or more, or -1 for unlimited")
+    return amount
+
+
+def _text(amount: Decimal) -> str:
+    return str(UNLIMITED) if amount < 0 else decimal_text(amount)
+
+
+Money = Annotated[
+    Decimal,
+    Field(ge=UNLIMITED, le=10**6, decimal_places=6),
+    AfterValidator(_counted_or_unlimited),
+    PlainSerializer(_text, return_type=str),
+]
 
 
 class Limits(BaseModel):

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 import asyncpg
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     PlainSerializer,
     StringConstraints,
@@ -20,14 +19,13 @@ from ledger.ids import new_id
 from ledger.limits import UNLIMITED, Count, Limits
 from ledger.pages import Slice
 from ledger.rating import PriceRule
-from ledger.records import Instant, Name, Price, Record, decimal_text, no_truth, plain_text
+from ledger.records import Instant, Name, Price, Record, decimal_text, plain_text
 
 Pattern = Annotated[
     str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(plain_text)
 ]
 PricePerRequest = Annotated[
     Decimal,
-    BeforeValidator(no_truth),
     Field(ge=0, le=10**6, decimal_places=9),
     PlainSerializer(decimal_text, return_type=str),
 ]
@@ -99,7 +97,7 @@ async def _write(connection: Connection, query: str, name: str, *arguments: Any)
 async def create(connection: Connection, actor: str, terms: PlanTerms) -> Plan:
     """Raises ConflictError where the name is taken."""
     places = ", ".join(f"${number}" for number in range(1, len(_FIELDS) + 2))
-    query = f"insert into plan (id, {', '.join(_FIELDS)}) values ({places}) returning *"  # noqa: S608 - our names
+    query = f"insert into plan (id, {', '.join(_FIELDS)}) values ({places}) returning *"
     plan = await _write(connection, query, terms.name, new_id("plan"), *_arguments(terms))
     await audit.write(connection, actor, "plan.create", plan.id, terms.model_dump(mode="json"))
     return plan
@@ -134,7 +132,7 @@ async def change(connection: Connection, actor: str, plan_id: str, changes: dict
     if terms.currency != present["currency"] and await _in_use(connection, plan_id):
         raise ConflictError("the currency of a plan that was subscribed to cannot change", "currency")
     settings = ", ".join(f"{name} = ${number}" for number, name in enumerate(_FIELDS, 2))
-    query = f"update plan set updated_at = now(), {settings} where id = $1 returning *"  # noqa: S608 - our names
+    query = f"update plan set updated_at = now(), {settings} where id = $1 returning *"
     plan = await _write(connection, query, terms.name, plan_id, *_arguments(terms))
     detail = terms.model_dump(mode="json", include=set(changes))
     await audit.write(connection, actor, "plan.change", plan_id, detail)

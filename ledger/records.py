@@ -3,13 +3,12 @@
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import asyncpg
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -48,15 +47,8 @@ def nano_text(nano: int) -> str:
     return decimal_text(Decimal(nano).scaleb(-9))
 
 
-def no_truth(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a decimal string such as '3.00'")  # noqa: TRY004 - pydantic's word for it
-    return value
-
-
 Price = Annotated[
     Decimal,
-    BeforeValidator(no_truth),
     Field(ge=0, le=10**9, decimal_places=6),
     PlainSerializer(decimal_text, return_type=str),
 ]
