@@ -1,7 +1,7 @@
 """US dollars per euro by day, as published; money is converted with the day's rate once and never again."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from csv import DictReader
 from dataclasses import dataclass
 from datetime import date
@@ -56,8 +56,8 @@ class ExchangeRates:
             raise ExchangeRateError(f"{path.name} is not a table of exchange rates: {error!r}") from error
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> "ExchangeRates":
-        """Rows of exchange_rate; other currencies than USD are passed over."""
+    def from_rows(cls, rows: Iterable[Any]) -> "ExchangeRates":
+        """Rows of exchange_rate, as records or mappings; other currencies than USD are passed over."""
         return cls(
             Rate(
                 day=row["day"] if isinstance(row["day"], date) else date.fromisoformat(row["day"]),

@@ -1,11 +1,11 @@
 """What providers charge: the price list, and which price applied to a model at an instant."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -73,9 +73,8 @@ def scaled(rate: Decimal, kind: str) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """Integer rates of one service tier and input length, in nano-units per SCALE units.
-
-    `tokens` is in the order of TOKEN_KINDS, fallbacks filled in; `listed` are kinds with a rate of their own.
+    """Rates of one service tier and input length, in nano-units per SCALE. `tokens` is in TOKEN_KINDS' order,
+    fallbacks filled in; `listed` are the kinds with a rate of their own.
     """
 
     tokens: tuple[int, ...]
@@ -191,6 +190,9 @@ class PriceList:
                     raise PriceListError(f"{later.ref} is listed twice")
         self._remembered: dict[str, tuple[Price, ...]] = dict(self._prices)
 
+    def __iter__(self) -> Iterator[Price]:
+        return chain.from_iterable(self._prices.values())
+
     @classmethod
     def load(cls, path: Path) -> "PriceList":
         """Read a list such as config/prices/openai.yaml, whose header explains it. Raises PriceListError."""
@@ -202,8 +204,8 @@ class PriceList:
             raise PriceListError(f"{path.name} is not a price list: {error!r}") from error
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> "PriceList":
-        """Rows of model_price; `rates` as asyncpg gives it (JSON text) or decoded."""
+    def from_rows(cls, rows: Iterable[Any]) -> "PriceList":
+        """Rows of model_price, as records or mappings; `rates` as JSON text or decoded."""
         return cls(
             Price(
                 **{name: row[name] for name in _PLAIN_COLUMNS},
@@ -217,8 +219,7 @@ class PriceList:
         return [
             {name: getattr(price, name) for name in _PLAIN_COLUMNS}
             | {"rates": orjson.dumps({kind: f"{rate:f}" for kind, rate in price.rates.items()}).decode()}
-            for some in self._prices.values()
-            for price in some
+            for price in self
         ]
 
     def price_for(self, model: str, at: datetime) -> Price | None:
@@ -254,6 +255,7 @@ def _decimals(given: Mapping[str, Any] | str, model: str) -> dict[str, Decimal]:
 def _read(content: Mapping[str, Any]) -> Iterable[Price]:
     for name, entry in content["models"].items():
         for period in entry["prices"]:
+            start = datetime.fromisoformat(period["valid_from"]).replace(tzinfo=UTC)
             rates = {
                 kind if group == "default" else f"{group}/{kind}": rate
                 for group, kinds in period.items()
@@ -264,9 +266,7 @@ def _read(content: Mapping[str, Any]) -> Iterable[Price]:
                 yield Price(
                     provider=content["provider"],
                     model=model,
-                    valid_from=datetime.combine(
-                        date.fromisoformat(period["valid_from"]), datetime.min.time(), UTC
-                    ),
+                    valid_from=start,
                     valid_until=None,
                     rates=_decimals(rates, model),
                     source=entry.get("source", content["source"]),
