@@ -1,0 +1,1 @@
+"""Who answers: connections to an origin, and which headers cross over."""
