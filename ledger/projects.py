@@ -69,3 +69,11 @@ async def listing(connection: Connection, organization_id: str, part: Slice) -> 
         *(*part.arguments, organization_id),
     )
     return [Project.of(row) for row in rows]
+
+
+async def active_ones(connection: Connection, organization_id: str) -> list[Project]:
+    """All projects of the organization that may be used; a plan bounds their number."""
+    rows = await connection.fetch(
+        "select * from project where organization_id = $1 and active order by id", organization_id
+    )
+    return [Project.of(row) for row in rows]

@@ -70,7 +70,7 @@ class Proxy:
         async with AsyncExitStack() as stack:
             try:
                 await self._open(stack)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the server is told, whatever it is
                 _log.exception("the proxy could not start")
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
@@ -82,7 +82,9 @@ class Proxy:
         settings = self._settings
         database_url, redis_url = settings.stores.database_url, settings.stores.redis_url
         secret = settings.secrets.key_secret
-        assert database_url is not None and redis_url is not None and secret is not None
+        assert database_url is not None
+        assert redis_url is not None
+        assert secret is not None
         pool = await open_pool(database_url.get_secret_value(), name="tollkeeper proxy")
         stack.push_async_callback(close_pool, pool)
         timeout = settings.stores.redis_timeout_ms / 1000
@@ -93,11 +95,12 @@ class Proxy:
         stack.push_async_callback(settler.close, _SETTLE_SECONDS)
         ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
         clock = RedisClock()
+        hasher = KeyHasher(secret.get_secret_value().encode())
         running = Running(redis, scripts, ttl_ms)
         route = Route(settings.upstream)
         stack.push_async_callback(route.close)
         house = House(
-            keys=ApiKeys(Directory(pool).find, KeyHasher(secret.get_secret_value().encode()), _now),
+            keys=ApiKeys(Directory(pool, hasher, _now).find, hasher, _now),
             prices=PriceBook(pool, _now),
             tokenizers=await asyncio.to_thread(Tokenizers.load, _ENCODINGS),
             gate=Gate(redis, scripts, clock, LedgerSums(pool).used, ttl_ms=ttl_ms, patience=timeout),
@@ -131,7 +134,10 @@ class Proxy:
         elif path == "/metrics" and self._house is not None:
             await _send(send, 200, b"text/plain; version=0.0.4; charset=utf-8", self._house.measures.page())
         else:
-            error = {"message": "There is nothing here. The API is under /v1.", "type": "invalid_request_error"}
+            error = {
+                "message": "There is nothing here. The API is under /v1.",
+                "type": "invalid_request_error",
+            }
             await _answer(send, 404, {"error": error | {"param": None, "code": "unknown_url"}})
 
     def _reasons(self) -> list[str]:

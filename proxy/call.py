@@ -15,7 +15,7 @@ from proxy.endpoints.catalogue import Metering
 from proxy.errors import Refusal, unavailable
 from proxy.house import House
 from proxy.identity.principal import Principal
-from proxy.life import Action, Actions, Life, State
+from proxy.life import Action, Actions, Life
 from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
 from proxy.meter.chunk_filter import ChunkFilter
 from proxy.meter.completion import count_completion
@@ -27,9 +27,10 @@ from proxy.relay.asgi import Receive, Scope, Send, send_error
 from proxy.relay.head import answer_headers, is_event_stream, our_headers
 from proxy.relay.outbox import Outbox
 from proxy.ticket import Ticket
-from proxy.upstream.connection import RawHeaders, UpstreamFailure
-from proxy.upstream.failures import refusal_for
-from proxy.upstream.pool import Exchange
+from proxy.upstream.exchange import Exchange
+from proxy.upstream.failure import UpstreamFailure
+from proxy.upstream.request import Header
+from proxy.upstream.route import refusal_for
 
 CLIENT_GONE_STATUS: Final = 499
 """Recorded where the client left before it was sent a status."""
@@ -67,7 +68,7 @@ class Call:
         self._answer: Answer = JsonAnswer()
         self._asked_for_usage = False
         self._status = 0
-        self._head: list[tuple[bytes, bytes]] | None = None
+        self._head: list[Header] | None = None
         self._error: Refusal | None = None
         self._failure: UpstreamFailure | None = None
         self._ended = False
@@ -111,7 +112,7 @@ class Call:
             self._house.running.remove(self)
             watch.cancel()
 
-    # What happens to the call -----------------------------------------------------------------------------------
+    # -- What happens to the call
 
     def client_left(self) -> None:
         self._act(self._life.client_left())
@@ -119,7 +120,7 @@ class Call:
     def hold_lost(self) -> None:
         self._act(self._life.hold_lost())
 
-    def on_response(self, status: int, reason: bytes, headers: RawHeaders) -> None:
+    def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
         self._status = status
         self._first_byte_ms = self._elapsed_ms()
         if is_event_stream(headers):
@@ -145,7 +146,7 @@ class Call:
         self._flush()
         self._act(self._life.upstream_failed())
 
-    # What follows from it ---------------------------------------------------------------------------------------
+    # -- What follows from it
 
     def _act(self, actions: Actions) -> None:
         for action in actions:
@@ -170,7 +171,9 @@ class Call:
     def _forward(self) -> None:
         asked, granted = self.ticket.asked, self._admitted.output
         body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
-        self._exchange = self._house.route.forward(self._scope, body if asked.endpoint.takes_body else None, self)
+        self._exchange = self._house.route.forward(
+            self._scope, body if asked.endpoint.takes_body else None, self
+        )
 
     def _settle(self) -> None:
         assert self._life.outcome is not None
@@ -189,9 +192,7 @@ class Call:
             duration_ms=self._elapsed_ms(),
         )
         self._house.settler.settle(
-            ticket.principal,
-            ticket.request_id,
-            self._admitted.period_start_ms,
+            ticket.hold(self._admitted.period_start_ms),
             Amounts(1, usage.total_tokens, money.price),
             form.write(record),
         )
@@ -208,8 +209,7 @@ class Call:
             if usage is not None:
                 return usage, "provider"
             return self._counted(), "tokenizer"
-        except Exception:
-            # Whatever an answer holds must not keep its request from being settled.
+        except Exception:  # noqa: BLE001 - whatever an answer holds, its request is settled
             _log.exception("an answer could not be counted", request_id=self.ticket.request_id)
             held = self.ticket.offer.demand
             return Usage(input_tokens=held.input_tokens, output_tokens=self._admitted.output), "hold"
@@ -220,7 +220,7 @@ class Call:
         delivered = count_completion(self._answer.output, asked.request, tokenizer)
         return Usage(input_tokens=self.ticket.offer.prompt.tokens, output_tokens=delivered)
 
-    # Bytes back -------------------------------------------------------------------------------------------------
+    # -- Bytes back
 
     def _put(self, data: bytes) -> None:
         if not data:
@@ -271,7 +271,7 @@ class Call:
             pass
         self.client_left()
 
-    # Words ------------------------------------------------------------------------------------------------------
+    # -- Words
 
     def _refusal(self) -> Refusal:
         if self._failure is not None:

@@ -16,7 +16,6 @@ from proxy.errors import Refusal
 from proxy.house import House
 from proxy.identity.attribution import project_of
 from proxy.identity.credentials import bearer
-from proxy.identity.principal import Principal
 from proxy.life import Action, Life
 from proxy.meter.prompt import Estimate
 from proxy.offer import check_plan, offer, prompt_of, quote_for
@@ -55,27 +54,38 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     try:
         quote = quote_for(asked, principal, house.prices)
     except LookupError:
-        raise Refusal(503, "Prices are not known yet. Try again.", type="server_error", code="starting") from None
+        raise Refusal(
+            503, "Prices are not known yet. Try again.", type="server_error", code="starting"
+        ) from None
     check_plan(asked, principal, quote)
     offered = offer(asked, await _prompt(house, asked), quote)
-    ticket = Ticket(request_id, principal, project_id, asked, offered, started, house.route.name)
+    ticket = Ticket(
+        request_id,
+        principal,
+        project_id,
+        asked,
+        offered,
+        started,
+        house.route.name,
+        principal.scopes(project_id),
+    )
     return await _hold(house, Life(), ticket, scope, receive, send)
 
 
-async def _hold(
-    house: House, life: Life, ticket: Ticket, scope: Scope, receive: Receive, send: Send
-) -> Call:
+async def _hold(house: House, life: Life, ticket: Ticket, scope: Scope, receive: Receive, send: Send) -> Call:
     principal, offered = ticket.principal, ticket.offer
     try:
-        verdict = await house.gate.admit(principal, ticket.request_id, offered.demand, ticket.draft())
+        verdict = await house.gate.admit(
+            principal, ticket.scopes, ticket.request_id, offered.demand, ticket.draft()
+        )
     except LimitsUnknown as unknown:
         actions = life.admission_unknown() if unknown.maybe_held else life.refused()
         if Action.RELEASE in actions:
-            house.settler.release(principal, ticket.request_id, unknown.period_start_ms)
+            house.settler.release(ticket.hold(unknown.period_start_ms))
         raise unknown.refusal() from None
     except asyncio.CancelledError:
         if Action.RELEASE in life.stopping():
-            house.settler.release(principal, ticket.request_id, house.gate.period_start(principal))
+            house.settler.release(ticket.hold(house.gate.period_start(principal)))
         raise
     if isinstance(verdict, Refused):
         life.refused()

@@ -21,9 +21,14 @@ class Measures:
             registry=self._registry,
         )
         self._refusals = Counter(
-            "tollkeeper_refusals", "Requests refused before the hold", ["status", "code"], registry=self._registry
+            "tollkeeper_refusals",
+            "Requests refused before the hold",
+            ["status", "code"],
+            registry=self._registry,
         )
-        self._tokens = Counter("tollkeeper_tokens", "Tokens settled", ["kind", "source"], registry=self._registry)
+        self._tokens = Counter(
+            "tollkeeper_tokens", "Tokens settled", ["kind", "source"], registry=self._registry
+        )
         self._duration = Histogram(
             "tollkeeper_request_seconds",
             "From the first byte of a request to its settlement",
@@ -31,9 +36,13 @@ class Measures:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        Gauge("tollkeeper_running_requests", "Requests under way", registry=self._registry).set_function(running)
+        Gauge("tollkeeper_running_requests", "Requests under way", registry=self._registry).set_function(
+            running
+        )
         Gauge(
-            "tollkeeper_unconfirmed_settlements", "Settlements Redis has not confirmed", registry=self._registry
+            "tollkeeper_unconfirmed_settlements",
+            "Settlements Redis has not confirmed",
+            registry=self._registry,
         ).set_function(unconfirmed)
 
     def refused(self, status: int, code: str | None) -> None:

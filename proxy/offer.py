@@ -34,7 +34,9 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
     terms, endpoint = principal.terms, asked.endpoint
     if not terms.allows_endpoint(endpoint.name, endpoint.template):
         raise Refusal(
-            403, f"The plan {terms.plan_name} does not include {endpoint.template}.", code="endpoint_not_allowed"
+            403,
+            f"The plan {terms.plan_name} does not include {endpoint.template}.",
+            code="endpoint_not_allowed",
         )
     if not asked.model:
         return
@@ -58,7 +60,9 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
 def quote_for(asked: Asked, principal: Principal, prices: PriceBook) -> Quote:
     tier = asked.request.get("service_tier")
     return prices.quote(
-        asked.model, principal.terms.tariff, tier if tier in _SERVICE_TIERS and isinstance(tier, str) else "default"
+        asked.model,
+        principal.terms.tariff,
+        tier if tier in _SERVICE_TIERS and isinstance(tier, str) else "default",
     )
 
 

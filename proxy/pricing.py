@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from ledger.database import DatabaseUnavailable, Pool, reading
-from ledger.exchange import ExchangeRates, nano_usd_to_eur
+from ledger.exchange import ExchangeRates, Rate, nano_usd_to_eur
 from ledger.prices import Price, PriceList
 from ledger.rating import Tariff, cost
 from ledger.usage import Usage
@@ -35,12 +35,16 @@ FREE: Final = Money(0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The money side of one request. Without a `price_list` entry everything costs nothing."""
+    """The money side of one request. Without an `entry` in the price list everything costs nothing."""
 
     entry: Price | None
     tariff: Tariff
-    usd_per_eur: Decimal
+    rate: Rate
     service_tier: str = "default"
+
+    @property
+    def usd_per_eur(self) -> Decimal:
+        return self.rate.per_euro
 
     @property
     def ref(self) -> str | None:
@@ -51,7 +55,7 @@ class Quote:
             return FREE
         cost_usd = cost(usage, self.entry, service_tier=self.service_tier)
         price = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self.service_tier)
-        return Money(cost_usd, nano_usd_to_eur(cost_usd, self.usd_per_eur), price, self._in_eur(price))
+        return Money(cost_usd, nano_usd_to_eur(cost_usd, self.rate), price, self._in_eur(price))
 
     def most(self, input_tokens: int, output_tokens: int) -> int:
         """An upper bound of the selling price, in nano-units of the plan's currency."""
@@ -83,7 +87,7 @@ class Quote:
         )
 
     def _in_eur(self, price: int) -> int:
-        return price if self.tariff.currency == "EUR" else nano_usd_to_eur(price, self.usd_per_eur)
+        return price if self.tariff.currency == "EUR" else nano_usd_to_eur(price, self.rate)
 
 
 class PriceBook:
@@ -129,6 +133,6 @@ class PriceBook:
         return Quote(
             self._prices.price_for(model, now) if model else None,
             tariff,
-            self._rates.rate_for(now.date()).per_euro,
+            self._rates.rate_for(now.date()),
             service_tier,
         )

@@ -8,7 +8,9 @@ from proxy.endpoints.asked import Asked
 from proxy.identity.principal import Principal
 from proxy.offer import Offer
 from proxy.pricing import Money
+from proxy.quota.amounts import Hold
 from proxy.quota.clock import instant
+from proxy.quota.limits import Scope
 from proxy.record import draft
 
 
@@ -23,6 +25,12 @@ class Ticket:
     offer: Offer
     started: float
     upstream: str
+    scopes: tuple[Scope, ...]
+
+    def hold(self, period_start_ms: int) -> Hold:
+        """The hold it takes if it is booked in the period that starts then."""
+        scopes = tuple(scope.id for scope in self.scopes)
+        return Hold(self.principal.partition, self.request_id, scopes, period_start_ms)
 
     def draft(self) -> bytes:
         """The record as if nothing of an answer were delivered, for the hold."""
@@ -39,7 +47,7 @@ class Ticket:
             duration_ms=0,
         )
         return draft.write(
-            draft.Draft(record, self.principal.scope_ids, self.offer.quote.output_money())
+            draft.Draft(record, tuple(scope.id for scope in self.scopes), self.offer.quote.output_money())
         )
 
     def record(

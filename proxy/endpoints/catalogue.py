@@ -37,7 +37,9 @@ class Endpoint:
 
 
 CATALOGUE: Final = (
-    Endpoint("chat.completions", "POST", "/v1/chat/completions", Metering.CHAT, "max_completion_tokens", True),
+    Endpoint(
+        "chat.completions", "POST", "/v1/chat/completions", Metering.CHAT, "max_completion_tokens", True
+    ),
     Endpoint("completions", "POST", "/v1/completions", Metering.COMPLETIONS, None, True),
     Endpoint("responses", "POST", "/v1/responses", Metering.RESPONSES, "max_output_tokens"),
     Endpoint("embeddings", "POST", "/v1/embeddings", Metering.EMBEDDINGS),

@@ -44,7 +44,7 @@ class ApiKeys:
 
     def __init__(
         self,
-        find: Callable[[bytes], Awaitable[KeyEntry | None]],
+        find: Callable[[str], Awaitable[KeyEntry | None]],
         hasher: KeyHasher,
         now: Callable[[], datetime],
         ticks: Callable[[], float] = monotonic,
@@ -55,17 +55,19 @@ class ApiKeys:
         self._ticks = ticks
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Task[KeyEntry | None]] = {}
+        self._tasks: set[asyncio.Task[KeyEntry | None]] = set()
 
     async def resolve(self, key: str) -> Principal:
         """The caller of this key. Raises Refusal: 401 for a key that does not open, 403 for an organization that
         is switched off, 402 for one without a plan, 503 when the ledger can't be asked."""
         if not key.startswith(PREFIX) or len(key) > _LONGEST_KEY:
             raise _incorrect(key)
+        # The cache knows keys by their digest, so that a dump of the process holds none.
         digest = self._hasher.digest(key)
         cached = self._cache.get(digest)
         if cached is not None and self._ticks() - cached.looked_at < FRESH_SECONDS:
             return self._judge(key, cached.entry)
-        return self._judge(key, await self._look_up(digest))
+        return self._judge(key, await self._look_up(key, digest))
 
     def forget(self, organization_id: str) -> None:
         """Something of this organization changed, or of everyone."""
@@ -76,21 +78,23 @@ class ApiKeys:
         # A look-up that began before the change may bring what was true before it.
         self._under_way.clear()
 
-    async def _look_up(self, digest: bytes) -> KeyEntry | None:
+    async def _look_up(self, key: str, digest: bytes) -> KeyEntry | None:
         task = self._under_way.get(digest)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._find_in_ledger(digest))
+            task = asyncio.get_running_loop().create_task(self._find_in_ledger(key))
             self._under_way[digest] = task
+            self._tasks.add(task)
             task.add_done_callback(lambda done: self._keep(digest, done))
         try:
             return await asyncio.shield(task)
         except DatabaseUnavailable as error:
             return self._stale(digest, error)
 
-    async def _find_in_ledger(self, digest: bytes) -> KeyEntry | None:
-        return await self._find(digest)
+    async def _find_in_ledger(self, key: str) -> KeyEntry | None:
+        return await self._find(key)
 
     def _keep(self, digest: bytes, task: asyncio.Task[KeyEntry | None]) -> None:
+        self._tasks.discard(task)
         if task.cancelled() or task.exception() is not None:
             self._under_way.pop(digest, None)
             return
@@ -115,12 +119,12 @@ class ApiKeys:
     def _judge(self, key: str, entry: KeyEntry | None) -> Principal:
         if entry is None:
             raise _incorrect(key)
-        if entry.revoked:
-            raise invalid_key("This API key has been revoked.")
-        if entry.expires_at is not None and entry.expires_at <= self._now():
-            raise invalid_key("This API key has expired.")
-        if not entry.active:
+        caller = entry.caller
+        if not caller.organization.active:
             raise Refusal(403, "This organization is not active.", code="organization_inactive")
+        barred = caller.barred(self._now())
+        if barred is not None:
+            raise invalid_key(f"Incorrect API key provided: {barred}.")
         if entry.principal is None:
             raise Refusal(
                 402,

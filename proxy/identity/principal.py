@@ -1,5 +1,6 @@
 """Who calls, resolved: the organization that pays, the key, and the terms of the plan."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -27,18 +28,26 @@ class Terms:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Principal:
-    """`project_id` is the one the key is bound to; `projects` are those the organization has. `scopes` are the
-    holders of limits that apply, the organization first."""
+    """`project_id` is the one the key is bound to. `organization`, `key` and each of the organization's `projects`
+    hold limits."""
 
     organization_id: str
     project_id: str | None
     key_id: str | None
     member_id: str | None
-    projects: frozenset[str]
     partition: int
     time_zone: str
     terms: Terms
-    scopes: tuple[Scope, ...]
-    scope_ids: tuple[str, ...]
+    organization: Scope
+    key: Scope
+    projects: Mapping[str, Scope]
+
+    def scopes(self, project_id: str | None) -> tuple[Scope, ...]:
+        """The holders of limits that apply to a request for this project, the organization first. The organization
+        is always counted; another scope only where it limits something."""
+        others = [self.key]
+        if project_id is not None and project_id in self.projects:
+            others.insert(0, self.projects[project_id])
+        return (self.organization, *(scope for scope in others if scope.limited))

@@ -7,7 +7,7 @@ from proxy.pipeline import Argument
 from proxy.quota import keys
 from proxy.quota.amounts import Demand
 from proxy.quota.calendar import Span
-from proxy.quota.limits import LimitKind, MEASURES, Measure, Scope, kind_of
+from proxy.quota.limits import MEASURES, LimitKind, Measure, Scope, kind_of
 
 _HEADER: Final = 5
 
@@ -132,7 +132,9 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def left(scopes: tuple[Scope, ...], admitted: Admitted, window: str, measure: Measure) -> tuple[int, int] | None:
+def left(
+    scopes: tuple[Scope, ...], admitted: Admitted, window: str, measure: Measure
+) -> tuple[int, int] | None:
     """(limit, remaining) of the scope that has least left of that limit; None where nobody limits it."""
     index = MEASURES.index(measure)
     tightest: tuple[int, int] | None = None

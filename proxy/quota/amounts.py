@@ -15,6 +15,15 @@ class Amounts(NamedTuple):
 NOTHING = Amounts(0, 0, 0)
 
 
+class Hold(NamedTuple):
+    """Which hold: where it lies, and in which counters it is counted."""
+
+    partition: int
+    request_id: str
+    scopes: tuple[str, ...]
+    period_start_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """What a request may come to: linear in the tokens of its answer.

@@ -11,7 +11,16 @@ from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import settlement
-from proxy.quota.admission import Admitted, OtherPeriod, Refused, TooLate, Unseeded, answer, question, redis_time
+from proxy.quota.admission import (
+    Admitted,
+    OtherPeriod,
+    Refused,
+    TooLate,
+    Unseeded,
+    answer,
+    question,
+    redis_time,
+)
 from proxy.quota.amounts import Amounts, Demand
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import RedisClock, instant, milliseconds
@@ -66,20 +75,20 @@ class Gate:
         self._patience_ms = int(patience * 1000)
 
     async def admit(
-        self, principal: Principal, request_id: str, demand: Demand, what: bytes
+        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
     ) -> Admitted | Refused:
         """Takes the hold, or says which limit refuses.
 
         Raises LimitsUnknown. A cancelled question may have been written, too.
         """
         for _ in range(_ATTEMPTS):
-            reply = await self._ask(principal, request_id, demand, what)
+            reply = await self._ask(principal, scopes, request_id, demand, what)
             self._clock.saw(redis_time(reply))
-            match answer(reply, principal.scopes):
+            match answer(reply, scopes):
                 case Admitted() | Refused() as verdict:
                     return verdict
                 case Unseeded(period_start_ms):
-                    await self._seed(principal, period_start_ms)
+                    await self._seed(principal, scopes, period_start_ms)
                 case OtherPeriod() | TooLate():
                     pass
         raise LimitsUnknown
@@ -88,7 +97,9 @@ class Gate:
         """Where a hold taken now would be booked. Unix milliseconds."""
         return calendar_of(principal.time_zone).around(self._clock.now_ms()).start
 
-    async def _ask(self, principal: Principal, request_id: str, demand: Demand, what: bytes) -> list[object]:
+    async def _ask(
+        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
+    ) -> list[object]:
         try:
             if not self._clock.known:
                 await self._look_at_the_clock()
@@ -97,7 +108,7 @@ class Gate:
             names, arguments = question(
                 principal.partition,
                 request_id,
-                principal.scopes,
+                scopes,
                 span,
                 demand,
                 latest_ms=now + self._patience_ms,
@@ -120,10 +131,10 @@ class Gate:
         seconds, microseconds = await self._redis.send("TIME")
         self._clock.saw(int(seconds) * 1000 + int(microseconds) // 1000)
 
-    async def _seed(self, principal: Principal, period_start_ms: int) -> None:
-        """Writes the counters of a period from the ledger, for each scope of the principal."""
+    async def _seed(self, principal: Principal, scopes: tuple[Scope, ...], period_start_ms: int) -> None:
+        """Writes the counters of a period from the ledger, for each scope."""
         period = month_of(instant(period_start_ms), principal.time_zone)
-        for scope in principal.scopes:
+        for scope in scopes:
             try:
                 used = await self._used(
                     principal.organization_id, scope, period, principal.terms.tariff.currency

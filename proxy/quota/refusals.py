@@ -7,7 +7,7 @@ from typing import Final
 from proxy.errors import Refusal
 from proxy.quota.admission import Refused
 
-_WHOSE: Final = {"o": "organization", "k": "API key"}
+_WHOSE: Final = {"o": "organization", "p": "project", "k": "API key"}
 _NEVER: Final = "The request alone needs more than the limit allows; ask for a shorter answer or send less."
 
 

@@ -1,11 +1,10 @@
 """The questions that end, renew or seed a hold. No I/O."""
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 from proxy.pipeline import Argument
 from proxy.quota import keys
-from proxy.quota.amounts import Amounts
+from proxy.quota.amounts import Amounts, Hold
 from proxy.quota.limits import MEASURES
 
 Mode = Literal["settle", "sweep", "release"]
@@ -18,15 +17,10 @@ DONE, DONE_BEFORE, DONE_WITHOUT_HOLD = 1, 0, 2
 
 
 def settle(
-    partition: int,
-    request_id: str,
-    scopes: Sequence[str],
-    period_start_ms: int,
-    used: Amounts,
-    record: bytes,
-    mode: Mode = "settle",
+    hold: Hold, used: Amounts, record: bytes, mode: Mode = "settle"
 ) -> tuple[list[str], list[Argument]]:
-    """KEYS and ARGV of the settlement script. `scopes` are those the hold was counted in."""
+    """KEYS and ARGV of the settlement script."""
+    partition, request_id, scopes, period_start_ms = hold
     names = [keys.hold(partition, request_id), keys.holds(partition), keys.stream(partition)]
     for scope in scopes:
         names.append(keys.live(partition, scope))

@@ -7,7 +7,7 @@ from ledger.periods import Period
 from proxy.quota.amounts import Amounts
 from proxy.quota.limits import Scope
 
-_COLUMNS: Final = {"o": "organization_id", "k": "key_id"}
+_COLUMNS: Final = {"o": "organization_id", "p": "project_id", "k": "key_id"}
 _QUERY: Final = """
     select count(*) as requests, coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,
            coalesce(sum(price_nano) filter (where currency = $4), 0)::bigint as money

@@ -76,16 +76,17 @@ async def read_quota(
 
 
 def _used(
-    kind: LimitKind, live: Mapping[str, int], period: Mapping[str, int], bucket: int, inside: Sequence[HoldView]
+    kind: LimitKind,
+    live: Mapping[str, int],
+    period: Mapping[str, int],
+    bucket: int,
+    inside: Sequence[HoldView],
 ) -> tuple[int, int]:
     if kind.window == "concurrent":
         return 0, live.get("c", 0)
     if kind.window == "period":
         return period.get(kind.measure, 0), period.get("h" + kind.measure, 0)
-    if kind.measure == "r":
-        held = len(inside)
-    else:
-        held = sum(view.tokens for view in inside)
+    held = len(inside) if kind.measure == "r" else sum(view.tokens for view in inside)
     total = _minute(live, kind.measure, bucket)
     return max(0, total - held), min(total, held)
 
@@ -108,7 +109,7 @@ def _state(scope: Scope, kind: LimitKind, used: int, held: int, at: datetime, tu
     return LimitState(scope.id, kind.name, limit, used, held, remaining, resets_at)
 
 
-def _numbers(raw: Mapping[object, object]) -> dict[str, int]:
+def _numbers(raw: Mapping[bytes | str, bytes | str]) -> dict[str, int]:
     return {_text(name): int(_text(value)) for name, value in raw.items()}
 
 
@@ -118,7 +119,7 @@ def _text(value: object) -> str:
 
 async def _holds(redis: Redis, organization_id: str) -> list[tuple[HoldView, tuple[int, list[str]]]]:
     partition = partition_of(organization_id)
-    listed = await redis.zrange(keys.holds(partition), 0, -1, withscores=True)
+    listed: list[tuple[bytes, float]] = await redis.zrange(keys.holds(partition), 0, -1, withscores=True)  # type: ignore[assignment]
     found = []
     for member, expiry in listed:
         request_id = _text(member)

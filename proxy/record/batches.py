@@ -56,9 +56,9 @@ _INSERT: Final = (
     f"select * from unnest({', '.join(f'${i}::{kind}[]' for i, kind in enumerate(_TYPES, 1))}) "
     "on conflict do nothing"
 )
-_DEAD_LETTER: Final = (
-    "insert into dead_letter (stream, entry_id, payload, reason) values ($1, $2, $3, $4) on conflict do nothing"
-)
+_DEAD_LETTER: Final = """
+    insert into dead_letter (stream, entry_id, payload, reason) values ($1, $2, $3, $4) on conflict do nothing
+"""
 _OLDEST: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=1)
 _TRIES: Final = 5
@@ -129,10 +129,11 @@ class Batches:
                 await connection.execute(
                     _INSERT, *_columns([record for record, _ in readable]), timeout=self._timeout
                 )
-            return []
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError) as error:
             if len(readable) == 1:
                 return [(readable[0][1], f"{type(error).__name__}: {error}")]
+        else:
+            return []
         half = len(readable) // 2
         return [
             *await self._insert(connection, readable[:half]),

@@ -20,7 +20,7 @@ SWEPT_STATUS: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class OutputMoney:
-    """What an output token costs, in nano-units: to us in USD and EUR, to the customer in the plan's currency and EUR."""
+    """What an output token costs, in nano-units: to us in USD and EUR, to the customer in its currency and EUR."""
 
     cost_usd: int
     cost_eur: int
@@ -52,9 +52,7 @@ def read(data: bytes) -> Draft:
     """Raises form.UnreadableRecord."""
     try:
         parts: dict[str, Any] = orjson.loads(data)
-        return Draft(
-            form.unflatten(parts["record"]), tuple(parts["scopes"]), OutputMoney(*parts["output"])
-        )
+        return Draft(form.unflatten(parts["record"]), tuple(parts["scopes"]), OutputMoney(*parts["output"]))
     except form.UnreadableRecord:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:

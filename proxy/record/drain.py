@@ -32,7 +32,8 @@ _log = structlog.get_logger(__name__)
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Drains and sweeps until `stop` is set."""
-    assert settings.stores.database_url is not None and settings.stores.redis_url is not None
+    assert settings.stores.database_url is not None
+    assert settings.stores.redis_url is not None
     pool = await open_pool(settings.stores.database_url.get_secret_value())
     redis = Redis.from_url(
         settings.stores.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=2

@@ -57,7 +57,7 @@ def unflatten(form: Mapping[str, Any]) -> UsageRecord:
     try:
         tokens = form["tokens"]
         if not all(type(amount) is int and amount >= 0 for amount in tokens.values()):
-            raise UnreadableRecord("token counts are not counts")
+            raise UnreadableRecord("token counts are not counts")  # noqa: TRY301
         usage = Usage(**tokens, quantities=form.get("quantities", {}))
         return UsageRecord(
             **{name: form[name] for name in _PLAIN},

@@ -7,10 +7,9 @@ from typing import Final
 
 import structlog
 
-from proxy.identity.principal import Principal
 from proxy.pipeline import Argument, RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import settlement
-from proxy.quota.amounts import NOTHING, Amounts
+from proxy.quota.amounts import NOTHING, Amounts, Hold
 from proxy.quota.scripts import Scripts
 
 _RETRY_SECONDS: Final = 0.2
@@ -45,25 +44,13 @@ class Settler:
     def unconfirmed(self) -> int:
         return len(self._open)
 
-    def settle(
-        self,
-        principal: Principal,
-        request_id: str,
-        period_start_ms: int,
-        used: Amounts,
-        record: bytes,
-    ) -> None:
-        names, arguments = settlement.settle(
-            principal.partition, request_id, principal.scope_ids, period_start_ms, used, record
-        )
-        self._submit(Settlement(request_id, names, arguments))
+    def settle(self, hold: Hold, used: Amounts, record: bytes) -> None:
+        """Replaces the hold by what was used, and writes the record."""
+        self._submit(Settlement(hold.request_id, *settlement.settle(hold, used, record)))
 
-    def release(self, principal: Principal, request_id: str, period_start_ms: int) -> None:
+    def release(self, hold: Hold) -> None:
         """Gives back a hold that may have been taken, and records nothing."""
-        names, arguments = settlement.settle(
-            principal.partition, request_id, principal.scope_ids, period_start_ms, NOTHING, b"", "release"
-        )
-        self._submit(Settlement(request_id, names, arguments))
+        self._submit(Settlement(hold.request_id, *settlement.settle(hold, NOTHING, b"", "release")))
 
     async def close(self, patience: float) -> int:
         """Waits up to `patience` seconds for confirmations. Returns how many settlements are still open."""

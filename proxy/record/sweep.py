@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from ledger.partitions import PARTITIONS
 from proxy.quota import keys, settlement
-from proxy.quota.amounts import Amounts
+from proxy.quota.amounts import Amounts, Hold
 from proxy.quota.limits import MEASURES
 from proxy.quota.scripts import source
 from proxy.record import draft, form
@@ -42,14 +42,12 @@ class Sweep:
         if await self._redis.type(name) != b"hash":
             await self._redis.zrem(keys.holds(partition), request_id)
             return 0
-        hold: dict[bytes, bytes] = await self._redis.hgetall(name)
+        hold: dict[bytes, bytes] = await self._redis.hgetall(name)  # type: ignore[assignment]  # bytes: nothing decodes
         if b"what" not in hold:
             return 0
         scopes, record, used = _settlement(hold, now_ms)
-        names, arguments = settlement.settle(
-            partition, request_id, scopes, int(hold[b"start"]), used, record, "sweep"
-        )
-        done: Any = await self._settle(names, arguments)
+        which = Hold(partition, request_id, scopes, int(hold[b"start"]))
+        done: Any = await self._settle(*settlement.settle(which, used, record, "sweep"))
         if done:
             _log.warning("a hold expired and was settled", request_id=request_id, tokens=used.tokens)
         return int(done)

@@ -5,31 +5,33 @@ from typing import Final
 from proxy.quota.admission import Admitted, left
 from proxy.quota.limits import NANO
 from proxy.ticket import Ticket
-from proxy.upstream.headers import RawHeaders, response_headers
+from proxy.upstream.headers import response_headers
+from proxy.upstream.request import Header
 
-Headers = list[tuple[bytes, bytes]]
+Headers = list[Header]
 
 _MINUTE_RESET: Final = b"1m2s"
 """The oldest of the minute's buckets of 2 s counts in full, so all of a minute is free again after 62 s."""
 
 
-def is_event_stream(headers: RawHeaders) -> bool:
+def is_event_stream(headers: list[Header]) -> bool:
     return any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
+        for name, value in headers
     )
 
 
-def answer_headers(headers: RawHeaders, *, keep_length: bool) -> Headers:
+def answer_headers(headers: list[Header], *, keep_length: bool) -> Headers:
     """What passes of the upstream's headers. The length passes only where the body is not changed."""
     passing = response_headers(headers)
     if keep_length:
-        passing += [(b"content-length", value) for name, value in headers if name.lower() == b"content-length"]
-    return passing
+        return passing
+    return [header for header in passing if header[0] != b"content-length"]
 
 
 def our_headers(ticket: Ticket, admitted: Admitted) -> Headers:
     """Ours: the request's id, what is left of the minute as OpenAI says it, and of the period."""
-    scopes = ticket.principal.scopes
+    scopes = ticket.scopes
     headers = [(b"x-request-id", ticket.request_id.encode())]
     for word, measure in ((b"requests", "r"), (b"tokens", "t")):
         minute = left(scopes, admitted, "minute", measure)  # type: ignore[arg-type]
