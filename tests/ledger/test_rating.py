@@ -1,6 +1,5 @@
 """Usage to money: figures worked out by hand, and what holds of any usage."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,6 +20,7 @@ OPENAI = PriceList.load(Path(__file__).parents[2] / "config" / "prices" / "opena
 PRICES = list(OPENAI)
 TIERS = st.sampled_from(["default", "auto", "flex", "priority", "fast", "batch", "scale"])
 RATE = Decimal("1.25")
+BY_LENGTH = ("default>1000/input", "default>1000/output", "flex/input", "flex>5000/output")
 COUNTED = ["seconds", "characters", "images", "web_search_call", "cached_audio_tokens", "cached_image_tokens"]
 
 
@@ -51,7 +51,9 @@ usages = st.builds(
 rates = st.decimals(0, 200, places=4).map(lambda rate: f"{rate:f}")
 prices = st.one_of(
     st.sampled_from(PRICES),
-    st.dictionaries(st.sampled_from(TOKEN_KINDS), rates, min_size=1).map(lambda given: priced(**given)),
+    st.dictionaries(st.sampled_from(TOKEN_KINDS + BY_LENGTH), rates, min_size=1).map(
+        lambda given: priced(**given)
+    ),
 )
 rules = st.lists(
     st.builds(
@@ -62,12 +64,7 @@ rules = st.lists(
     ),
     max_size=4,
 )
-tariffs = st.builds(
-    Tariff,
-    rules.map(tuple),
-    st.decimals(0, 1, places=6),
-    st.sampled_from(["EUR", "USD"]),
-)
+tariffs = st.builds(Tariff, rules.map(tuple), st.decimals(0, 1, places=6), st.sampled_from(["EUR", "USD"]))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +103,7 @@ tariffs = st.builds(
             7_366_000,
         ),
         # 100 x 5 + 900 x 10 + 1,000 x 40 = 49,500
-        (
-            "gpt-image-1",
-            Usage(1000, output_tokens=1000, image_input_tokens=900, image_output_tokens=1000),
-            "default",
-            49_500_000,
-        ),
+        ("gpt-image-1", Usage(1000, 0, 0, 1000, 0, 0, 0, 900, 1000), "default", 49_500_000),
         ("text-embedding-3-small", Usage(1), "default", 20),
         ("ft:gpt-4o-mini-2024-07-18:acme::x", Usage(1000, output_tokens=1000), "default", 1_500_000),
         ("whisper-1", Usage(quantities={"seconds": 9}), "default", 900_000),
@@ -139,12 +131,21 @@ def test_cached_tokens_without_a_rate_cost_as_input() -> None:
     assert cost(Usage(100, 60, 20, 10), price) == cost(Usage(100, 0, 0, 10), price) == 360_000
 
 
+def test_tokens_read_from_the_cache_are_not_written_to_it() -> None:
+    # 80 x 0.1 + 20 x 1.25
+    assert cost(Usage(100, 80, 50), priced(input="1", cached_input="0.1", cache_write="1.25")) == 33_000
+
+
 def test_cached_tokens_that_are_also_audio_are_charged_once() -> None:
     price = priced(input="1", cached_input="0.1", audio_input="10", cached_audio_input="2")
     # 100 in, all audio, all cached: 100 x 2
     assert cost(Usage(100, cached_input_tokens=100, audio_input_tokens=100), price) == 200_000
     # 60 audio, 70 cached of unknown kind: text first (40 x 0.1), then audio (30 x 2), 30 audio fresh (x 10)
     assert cost(Usage(100, cached_input_tokens=70, audio_input_tokens=60), price) == 364_000
+    # 30 text, 30 audio, 40 image, all cached: 30 x 0.1 + 30 x 2 + 40 x 0.5
+    price = priced(**{kind: f"{rate:f}" for kind, rate in price.rates.items()}, cached_image_input="0.5")
+    mixed = Usage(100, cached_input_tokens=100, audio_input_tokens=30, image_input_tokens=40)
+    assert cost(mixed, price) == 83_000
 
 
 def test_what_has_no_rate_is_named() -> None:
@@ -160,20 +161,28 @@ def test_no_token_is_charged_twice(usage: Usage, price: Price, tier: str) -> Non
     one_rate = Price("t", "m", NOW, None, {"input": Decimal(1), "output": Decimal(1)}, "t", NOW.date())
     assert cost(replace(usage, quantities={}), one_rate) == usage.total_tokens * 1000
     dearest = usage.input_tokens * max(sheet.tokens[:7]) + usage.output_tokens * max(sheet.tokens[7:])
-    request = sheet.per_request
     actual = cost(replace(usage, quantities={}), price, service_tier=tier)
-    assert 0 <= actual <= -(-(dearest + request) // 60_000_000)
+    assert 0 <= actual <= -(-dearest // 60_000_000)
 
 
 @given(usages, prices, TIERS, st.integers(0, 1000), st.integers(0, 1000))
 def test_no_composition_costs_more_than_the_upper_bound(
     usage: Usage, price: Price, tier: str, more_in: int, more_out: int
 ) -> None:
-    quantities: Mapping[str, Any] = usage.quantities
     counts = usage.input_tokens + more_in, usage.output_tokens + more_out
     actual = cost(usage, price, service_tier=tier)
-    assert actual <= upper_bound(*counts, price, quantities=quantities)
-    assert actual <= upper_bound(*counts, price, quantities=quantities, service_tier=tier)
+    assert actual <= upper_bound(*counts, price, quantities=usage.quantities)
+    assert actual <= upper_bound(*counts, price, quantities=usage.quantities, service_tier=tier)
+
+
+def test_the_upper_bound_is_the_dearest_rate_that_the_length_can_reach() -> None:
+    price = openai("gpt-5.5")
+    # 272,000 x 5 + 1,000 x 30; one token more: 272,001 x 10 + 1,000 x 45
+    assert upper_bound(272_000, 1000, price, service_tier="default") == 1_390_000_000
+    assert upper_bound(272_001, 1000, price, service_tier="default") == 2_765_010_000
+    # priority, which any request may be given: 300,000 x 12.5 + 1,000 x 75
+    assert upper_bound(300_000, 1000, price) == 3_825_000_000
+    assert upper_bound(0, 0, openai("tts-1"), quantities={"characters": 100}) == 1_500_000
 
 
 @given(usages, prices, tariffs, TIERS)
