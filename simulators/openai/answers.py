@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from simulators.openai.errors import ApiError, unknown_model
 from simulators.openai.fields import Fields
 from simulators.openai.switches import Switches
 from simulators.openai.vocabulary import Vocabularies, Vocabulary
@@ -77,6 +78,7 @@ class Route:
     path: str
     answer: Callable[[Call], Answer]
     needs_model: bool = True
+    unknown_model: Callable[[str], ApiError] = unknown_model
 
 
 def pretty(value: Any) -> bytes:

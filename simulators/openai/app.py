@@ -22,7 +22,6 @@ from simulators.openai.errors import (
     missing,
     no_key,
     requested_status,
-    unknown_model,
     unknown_url,
     wrong_key,
     wrong_method,
@@ -164,7 +163,7 @@ class Simulator:
         switches: Switches = read_switches(exchange.headers.get("x-sim"), suffix)
         if route.needs_model:
             if not is_known(model):
-                raise unknown_model(model)
+                raise route.unknown_model(model)
             opened.entry.model = model
         created = int(self._clock())
         call = Call(fields, model, switches, self._vocabularies, self._seed, created, parameters)

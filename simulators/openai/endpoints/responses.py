@@ -194,6 +194,13 @@ class _Response:
         return body
 
 
+def _unknown_model(model: str) -> ApiError:
+    # This endpoint says it otherwise than the older ones.
+    return ApiError(
+        400, f"The requested model '{model}' does not exist.", param="model", code="model_not_found"
+    )
+
+
 def _part(text: str) -> JsonObject:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
@@ -217,4 +224,4 @@ def _event_bytes(kind: str, value: Any) -> bytes:
     return b"event: " + kind.encode() + b"\ndata: " + orjson.dumps(value) + b"\n\n"
 
 
-ROUTES = (Route("POST", "/v1/responses", _answer),)
+ROUTES = (Route("POST", "/v1/responses", _answer, unknown_model=_unknown_model),)
