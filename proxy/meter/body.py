@@ -43,7 +43,7 @@ def _usage_at_the_end(body: bytes) -> Usage | None:
     """The top-level `usage` of a large answer, if it stands near the end, as OpenAI puts it."""
     if body.lstrip()[:1] != b"{" or not body.rstrip().endswith(b"}"):
         return None
-    if b"}\n{" in body or b"}\r\n{" in body:
+    if b"\n" in body and (b"}\n{" in body or b"}\r\n{" in body):
         return None  # several documents, one a line: the last one's usage is not the whole's
     span = last_member(body, b"usage", depth=1, window=DECODED_WHOLE)
     if span is None:

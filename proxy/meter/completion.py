@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.meter.messages import parallel_call
+from proxy.meter.models import family_of
 from proxy.meter.output import Output, TokenCounter
 from proxy.meter.tools import functions_of
 
 _PER_CALL = 7
+_PER_OLD_CALL = 4
+_PARALLEL = 8
 
 
 def output_of(answer: Any) -> Output:
@@ -28,18 +32,34 @@ def output_of(answer: Any) -> Output:
 
 
 def count_completion(output: Output, request: Mapping[str, Any], counter: TokenCounter) -> int:
-    """Tokens of what an answer to `request`, or the delivered part of one, holds. Hidden reasoning can't be
-    counted.
+    """Tokens of an answer to `request`, or of the part that was delivered. Hidden reasoning can't be counted.
 
-    Text counts as it is, one more where tools were offered or the endpoint is responses; a call is its name,
-    its arguments and seven more; one that the request forced by name is its arguments only.
+    Text counts as it is, one more where tools were offered or the endpoint is responses, three more from
+    gpt-5. A call is its name, its arguments and what frames them; one that the request forced by name is its
+    arguments only; several calls of one turn are one call of `multi_tool_use.parallel`.
     """
-    if isinstance(request.get("tool_choice", request.get("function_call")), Mapping):
-        return output.count(counter, names=False)
-    tokens = output.count(counter, per_call=_PER_CALL)
-    if tokens and not output.calls and ("input" in request or functions_of(request)):
-        tokens += 1
-    return tokens
+    tokens = output.count(counter)
+    if not tokens:
+        return 0
+    turns = output.calls
+    responses = 1 if "input" in request else 0
+    model = request.get("model")
+    family = family_of(model if isinstance(model, str) else "")
+    newer = 3 if family.era == "gpt-5" else 0
+    if not turns:
+        tools = bool(functions_of(request)) and request.get("tool_choice") != "none"
+        return tokens + newer + (1 if responses or tools else 0)
+    forced = isinstance(request.get("tool_choice"), Mapping) and not newer
+    one = _PER_OLD_CALL if request.get("functions") else _PER_CALL
+    return tokens + newer + sum(_framing(turn, counter, one, forced) + responses for turn in turns)
+
+
+def _framing(calls: list[tuple[str, str]], counter: TokenCounter, one: int, forced: bool) -> int:
+    """What one turn's calls cost beside their names and arguments."""
+    own = sum(counter.count(name) + counter.count(arguments) for name, arguments in calls)
+    if len(calls) > 1:
+        return counter.count(parallel_call(calls)) + _PARALLEL - own
+    return -counter.count(calls[0][0]) if forced else one
 
 
 def _add_message(place: int, message: Mapping[str, Any], output: Output) -> None:

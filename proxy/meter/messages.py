@@ -61,13 +61,7 @@ class Conversation:
         if len(made) == 1:
             self.turns.append(Turn(f"assistant to=functions.{made[0][0]}", made[0][1], extra))
         elif made:
-            uses = ",".join(
-                f'{{"recipient_name":"functions.{name}","parameters":{arguments or "{}"}}}'
-                for name, arguments in made
-            )
-            self.turns.append(
-                Turn("assistant to=multi_tool_use.parallel", f'{{"tool_uses":[{uses}]}}', extra)
-            )
+            self.turns.append(Turn("assistant to=multi_tool_use.parallel", parallel_call(made), extra))
             self.exact = False
 
     def add_result(self, ident: Any, content: Any, name: Any = None) -> None:
@@ -116,6 +110,15 @@ def add_chat(conversation: Conversation, messages: Any) -> None:
             if isinstance(message.get("refusal"), str):
                 conversation.turns[-1].text += message["refusal"]
             conversation.add_calls(calls)
+
+
+def parallel_call(calls: list[tuple[str, str]]) -> str:
+    """Several calls, each as its name and its arguments, as the one call that the model makes of them."""
+    uses = ",".join(
+        f'{{"recipient_name":"functions.{name}","parameters":{arguments or "{}"}}}'
+        for name, arguments in calls
+    )
+    return f'{{"tool_uses":[{uses}]}}'
 
 
 def _chat_calls(message: Mapping[str, Any]) -> Iterable[tuple[Any, Any, Any]]:

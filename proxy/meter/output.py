@@ -32,8 +32,14 @@ class Output:
         self.seen = 0
 
     @property
-    def calls(self) -> int:
-        return len(self._names.keys() | self._arguments.keys())
+    def calls(self) -> list[list[tuple[str, str]]]:
+        """The calls as name and arguments, those of one turn (one choice) together."""
+        turns: dict[Hashable, list[tuple[str, str]]] = {}
+        for call in dict.fromkeys([*self._names, *self._arguments]):
+            turn = call[0] if isinstance(call, tuple) else None
+            made = (self._names.get(call, ""), "".join(self._arguments.get(call, ())))
+            turns.setdefault(turn, []).append(made)
+        return list(turns.values())
 
     @property
     def whole(self) -> bool:
@@ -57,17 +63,14 @@ class Output:
         """Note text that passed but was too large to be read; it is counted at the rate of the rest."""
         self.seen += max(characters, 0)
 
-    def count(self, counter: TokenCounter, *, per_call: int = 0, names: bool = True) -> int:
-        """Tokens of all channels and calls, `per_call` added for each call; the names of calls count
-        unless told."""
+    def count(self, counter: TokenCounter) -> int:
+        """Tokens of all channels, and of the names and arguments of all calls."""
         runs = [*self._text.values(), *self._arguments.values()]
         tokens = sum(counter.count("".join(run)) for run in runs)
         if not self.whole:
             rate = tokens / self.kept if self.kept else 0.25
             tokens = round(rate * self.seen)
-        if names:
-            tokens += sum(map(counter.count, self._names.values()))
-        return tokens + per_call * self.calls
+        return tokens + sum(map(counter.count, self._names.values()))
 
     def _append(self, runs: dict[Hashable, list[str]], key: Hashable, piece: object) -> None:
         if not isinstance(piece, str) or not piece:

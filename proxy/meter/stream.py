@@ -166,6 +166,15 @@ class StreamScanner:
 
     def _note(self, event: bytes) -> None:
         """Look for usage, ends and errors by bytes; decode only the event that has one."""
+        at = event.rfind(b'"usage"')
+        reports = at >= 0 and _NULL_USAGE_LAST.match(event, at) is None
+        if (
+            not reports
+            and b'"choices":[{' in event
+            and b'"error"' not in event
+            and event.startswith(b"data:")
+        ):
+            return  # a plain chunk of a chat
         data = data_of(event)
         if data == b"[DONE]":
             self._terminal = True
@@ -174,8 +183,6 @@ class StreamScanner:
         ends = kind in _ENDS
         if not ends and kind.startswith(b"response."):
             return
-        at = data.rfind(b'"usage"')
-        reports = at >= 0 and (_NULL_USAGE_LAST.match(data, at) is None)
         if not ends and not reports and b'"error"' not in data:
             return
         payload = _decoded(data)

@@ -271,4 +271,4 @@ def test_text_beyond_the_bound_is_counted_at_the_rate_of_what_was_kept() -> None
 
 
 def test_an_output_of_nothing_counts_nothing() -> None:
-    assert Output().count(Characters(), per_call=7) == 0
+    assert Output().count(Characters()) == 0
