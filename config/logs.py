@@ -94,13 +94,9 @@ def configure_logs(program: str, level: str, stream: TextIO | None = None) -> No
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
-def _hand_on(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+def _hand_on(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str, Any], dict[str, Any]]:
     """From structlog's event to the arguments of a standard log call."""
-    message = event.pop("event", "")
-    event.pop("stack_info", None)
-    return {
-        "msg": "%s",
-        "args": (message,),
-        "exc_info": event.pop("exc_info", None),
-        "extra": {FIELDS: dict(event)},
-    }
+    message, exception = event.pop("event", ""), event.pop("exc_info", None)
+    return ("%s", message), {"exc_info": exception, "extra": {FIELDS: dict(event)}}

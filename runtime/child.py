@@ -113,11 +113,9 @@ class Child:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
-        if self._log is not None and self._process.stdout is not None:
-            # A daemon the child left behind may hold the pipe open: bounded.
+        if self._log is not None:
+            # Its last words; bounded, because something the child left behind may hold the pipe open.
             self._log.join(1.0)
-            if not self._log.is_alive():
-                self._process.stdout.close()
         return code
 
     def stop(self) -> int:
@@ -139,6 +137,7 @@ def describe(code: int) -> str:
 
 def _log_lines(name: str, output: IO[bytes]) -> None:
     log = logging.getLogger(f"runtime.{name}")
-    while line := output.readline(LINE_LIMIT):
-        if text := line.decode(errors="replace").rstrip():
-            log.info("%s", text)
+    with output:
+        while line := output.readline(LINE_LIMIT):
+            if text := line.decode(errors="replace").rstrip():
+                log.info("%s", text)

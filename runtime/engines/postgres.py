@@ -13,7 +13,7 @@ import asyncpg
 
 from runtime.child import CONFINE, Confinement, Program
 from runtime.engines.lock import Lock
-from runtime.engines.sockets import socket_directory
+from runtime.engines.sockets import leave, socket_directory
 from runtime.engines.tenant import EngineError, confinement, own_directory
 
 VERSION = "18"
@@ -117,6 +117,7 @@ class Postgres:
 
     def release(self) -> None:
         """Gives up the data directory, once the server has ended."""
+        leave(self._sockets)
         self._lock.release()
 
 

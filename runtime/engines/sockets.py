@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from runtime.engines.tenant import EngineError, own_directory
@@ -28,6 +29,12 @@ def socket_directory(data_dir: Path, home: Path) -> Path:
     if directory.stat().st_uid != home.stat().st_uid:
         raise EngineError(f"{directory} belongs to another user; remove it, or set TMPDIR to a place of ours")
     return directory
+
+
+def leave(directory: Path) -> None:
+    """Removes the directory, unless a socket of the other engine is still in it."""
+    with suppress(OSError):
+        directory.rmdir()
 
 
 def _too_long(directory: Path) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from runtime.child import Program
 from runtime.engines.lock import Lock
-from runtime.engines.sockets import socket_directory
+from runtime.engines.sockets import leave, socket_directory
 from runtime.engines.tenant import EngineError, confinement, own_directory
 
 PROBE_SECONDS = 1.0
@@ -71,6 +71,7 @@ class Valkey:
 
     def release(self) -> None:
         """Gives up the data directory, once the server has ended."""
+        leave(self._socket.parent)
         self._lock.release()
 
 
