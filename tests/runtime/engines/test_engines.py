@@ -132,9 +132,11 @@ def test_sockets_are_private_and_their_paths_short_enough(
     with running(server) as child:
         inodes = {line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()}
         sockets = [Path(path) for path in inodes if _belongs(path, child)]
-    assert sockets
-    assert all(len(bytes(path)) <= PATH_LIMIT for path in sockets)
-    assert all(path.parent.stat().st_mode & 0o077 == 0 for path in sockets)
+        assert sockets
+        assert all(len(bytes(path)) <= PATH_LIMIT for path in sockets)
+        assert all(path.parent.stat().st_mode & 0o077 == 0 for path in sockets)
+        directories = {path.parent for path in sockets}
+    assert not any(directory.exists() for directory in directories)
 
 
 def _belongs(path: str, child: Child) -> bool:
@@ -198,12 +200,13 @@ def test_root_does_not_run_the_engines_as_root(data_dir: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a directory of another user")
 def test_a_socket_directory_of_somebody_else_is_refused(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    data_dir: Path,
 ) -> None:
     server = Valkey(data_dir)
     server.prepare()
     sockets = Path(server.program().argv[server.program().argv.index("--unixsocket") + 1]).parent
     server.release()
+    sockets.mkdir()
     os.chown(sockets, 12345, 12345)
     try:
         with pytest.raises(EngineError, match="belongs to another user"):
