@@ -1,0 +1,207 @@
+"""The data plane as it runs: simulator, proxy and drain as processes of their own, on real Postgres and Valkey."""
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import config
+import httpx
+from redis.asyncio import Redis
+
+from config.settings import Settings, load_settings
+from ledger import api_keys, exchange, organizations, plans, prices, subscriptions, usage_partitions
+from ledger.database import Connection, close_pool, open_pool, transaction
+from ledger.keys import KeyHasher
+from ledger.limits import Limits
+from ledger.migrations import migrate
+from ledger.plans import PlanTerms
+from runtime import ports
+from runtime.child import Child, Program
+from runtime.parts import Parts
+
+KEY_SECRET = "a secret of the tests, long enough"
+UPSTREAM_KEY = "sk-upstream-of-the-tests"
+WAIT_SECONDS = 20.0
+
+_numbers = itertools.count(1)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An organization with a plan of its own and one key."""
+
+    organization_id: str
+    plan_id: str
+    key_id: str
+    key: str
+
+
+@dataclass
+class System:
+    """`proxy_url` and `upstream_url` without `/v1`. Children are started by `start` and ended by `stop`."""
+
+    database_url: str
+    redis_url: str
+    environ: dict[str, str]
+    children: dict[str, Child] = field(default_factory=dict)
+    proxy_url: str = ""
+    upstream_url: str = ""
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(self.environ)
+
+    def start(self, *names: str) -> None:
+        """Of: upstream, proxy, drain. They answer when this returns."""
+        for name in names:
+            child = Child(self._program(name))
+            self.children[name] = child
+            child.wait_ready()
+
+    def stop(self, *names: str) -> None:
+        for name in names or reversed(list(self.children)):
+            if (child := self.children.pop(name, None)) is not None:
+                assert child.stop() in (0, -signal.SIGTERM), f"{name} did not end well"
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        child = self.children.pop(name)
+        child.signal(signal.SIGKILL)
+        child.wait(10)
+
+    def _program(self, name: str) -> Program:
+        parts = Parts(self.settings, self.environ)
+        if name == "upstream":
+            return parts.simulated_upstream("127.0.0.1", int(self.upstream_url.rpartition(":")[2]))
+        return parts.proxies()[0] if name == "proxy" else parts.background(name)
+
+    def client(self, tenant: Tenant, **options: Any) -> httpx.AsyncClient:
+        headers = {"authorization": f"Bearer {tenant.key}"}
+        return httpx.AsyncClient(base_url=self.proxy_url, headers=headers, timeout=30, **options)
+
+    async def tenant(self, *, key_limits: Limits | None = None, **terms: Any) -> Tenant:
+        """A new organization under a plan with these terms (PlanTerms; `limits` as a mapping)."""
+        number = next(_numbers)
+        made = KeyHasher(KEY_SECRET.encode()).make()
+        pool = await open_pool(self.database_url, size=1)
+        try:
+            async with transaction(pool) as connection:
+                organization = await organizations.create(connection, "test", name=f"Organization {number}")
+                plan = await plans.create(connection, "test", PlanTerms(name=f"Plan {number}", **terms))
+                await subscriptions.replace(
+                    connection, "test", organization.id, plan.id, now=datetime.now(UTC)
+                )
+                key = await api_keys.create(
+                    connection, "test", organization.id, made, name="key", limits=key_limits
+                )
+        finally:
+            await close_pool(pool)
+        return Tenant(organization.id, plan.id, key.id, made.secret)
+
+    async def records(self, tenant: Tenant, count: int) -> list[dict[str, Any]]:
+        """The tenant's usage rows, oldest first, once there are `count` of them. Fails on more, or on too few."""
+        query = "select * from usage where organization_id = $1 order by occurred_at, request_id"
+
+        async def enough() -> list[dict[str, Any]] | None:
+            rows = await self._fetch(query, tenant.organization_id)
+            return rows if len(rows) >= count else None
+
+        rows = await until(enough, f"{count} records of {tenant.organization_id}")
+        assert len(rows) == count
+        return rows
+
+    async def _fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        connection = await asyncpg.connect(self.database_url, timeout=5)
+        try:
+            return [dict(row) for row in await connection.fetch(query, *arguments)]
+        finally:
+            await connection.close(timeout=5)
+
+    async def quiet(self) -> None:
+        """Waits until no hold is left and every record is in Postgres."""
+        redis = Redis.from_url(self.redis_url)
+
+        async def nothing_left() -> bool | None:
+            holds = [key async for key in redis.scan_iter("*:holds")]
+            waiting = [key async for key in redis.scan_iter("*:usage") if await redis.xlen(key)]
+            return True if not holds and not waiting else None
+
+        try:
+            await until(nothing_left, "holds and records to be gone")
+        finally:
+            await redis.aclose()
+
+    async def books(self, **wanted: str) -> dict[str, Any]:
+        """The simulator's own books."""
+        async with httpx.AsyncClient(timeout=10) as client:
+            answer = await client.get(f"{self.upstream_url}/simulator/books", params=wanted)
+        report: dict[str, Any] = answer.json()
+        return report
+
+
+async def until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Looks again and again until there is something; fails after WAIT_SECONDS."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        try:
+            while (found := await look()) is None:
+                await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"waited in vain for {what}") from None
+    return found
+
+
+async def prepare(database_url: str) -> None:
+    """The schema, the price list and the exchange rates."""
+    await migrate(database_url)
+    folder = Path(config.__file__).parent / "prices"
+    pool = await open_pool(database_url, size=1)
+    try:
+        async with transaction(pool) as connection:
+            await prices.store(connection, prices.PriceList.load(folder / "openai.yaml"))
+            await exchange.store(connection, exchange.ExchangeRates.load(folder / "exchange_rates.csv"))
+            await _ensure_this_month(connection)
+    finally:
+        await close_pool(pool)
+
+
+async def _ensure_this_month(connection: Connection) -> None:
+    await usage_partitions.ensure_month(connection, datetime.now(UTC))
+
+
+@contextmanager
+def system(database_url: str, redis_url: str, **settings: str) -> Iterator[System]:
+    """A system that is not started yet. What was started is ended at the end."""
+    numbers = []
+    sockets = [ports.reserve("127.0.0.1", 0, option="port") for _ in range(2)]
+    for reserved in sockets:
+        numbers.append(ports.number(reserved))
+        reserved.close()
+    proxy_port, upstream_port = numbers
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream_port}/v1",
+        "OPENAI_API_KEY": UPSTREAM_KEY,
+        "TOLLKEEPER_PROXY_PORT": str(proxy_port),
+        "TOLLKEEPER_KEY_SECRET": KEY_SECRET,
+        "TOLLKEEPER_ADMIN_TOKEN": "the admin token of the tests",
+        **settings,
+    }
+    made = System(database_url, redis_url, environ)
+    made.proxy_url = f"http://127.0.0.1:{proxy_port}"
+    made.upstream_url = f"http://127.0.0.1:{upstream_port}"
+    try:
+        yield made
+    finally:
+        made.stop()
