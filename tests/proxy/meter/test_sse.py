@@ -40,6 +40,13 @@ def test_events_end_at_a_blank_line_of_any_kind() -> None:
         assert data_of(rest) == b"c"
 
 
+def test_a_cut_anywhere_in_line_ends_is_no_boundary() -> None:
+    for end in (b"\n", b"\r\n", b"\r", b"\n\r\n", b"\r\n\n"):
+        stream = b"data: a" + end + end + b"data: b" + end + end
+        whole = _split(stream, [])
+        assert all(_split(stream, [cut]) == whole for cut in range(len(stream)))
+
+
 def test_data_is_read_as_the_standard_says() -> None:
     assert data_of(b"data:x\n\n") == b"x"
     assert data_of(b"data:  x\n\n") == b" x"

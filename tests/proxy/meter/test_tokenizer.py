@@ -64,6 +64,11 @@ def test_a_long_run_neither_fails_nor_takes_long(run: str, tokenizers: Tokenizer
         assert tokenizers.named(name).count(run * (300_000 // len(run))) > 0
 
 
+def test_a_megabyte_of_spaces_does_not_overflow_the_stack(tokenizers: Tokenizers) -> None:
+    for name in _BOTH:
+        assert tokenizers.named(name).count(" " * 1_200_000) > 0
+
+
 def test_a_long_text_counts_as_the_sum_of_its_parts(tokenizers: Tokenizers) -> None:
     sentence = "The quick brown fox jumps over the lazy dog and runs far away from all of it."
     tokenizer = tokenizers.named("o200k_base")
