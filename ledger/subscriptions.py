@@ -41,7 +41,7 @@ class Subscription(Record):
             created_at=row["created_at"],
         )
 
-    def status(self, at: datetime) -> Status:
+    def status_at(self, at: datetime) -> Status:
         if at < self.start:
             return "scheduled"
         return "active" if self.end is None or at < self.end else "ended"

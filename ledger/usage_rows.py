@@ -71,7 +71,7 @@ class UsageRow(Record):
 
 
 class UsageSum(Record):
-    """The sum over one group; of the fields before `requests` only those grouped by are there."""
+    """The sum over one group; the fields before `requests` are null unless grouped by."""
 
     organization_id: str | None = None
     project_id: str | None = None
@@ -150,7 +150,7 @@ async def rows(connection: Connection, wanted: Filter, part: Slice) -> list[Usag
     """Single records, the newest first."""
     condition, values = wanted.sql(4)
     found = await connection.fetch(
-        f"select * from usage where {condition}"  # noqa: S608 - our names, values are parameters
+        f"select * from usage where {condition}"
         " and ($1::timestamptz is null or (occurred_at, request_id) < ($1, $2::text))"
         " order by occurred_at desc, request_id desc limit $3",
         *(*part.arguments, *values),
@@ -175,7 +175,7 @@ async def sums(
     later = ", ".join(f"${n + 2}::text" for n in range(len(group_by)))
     passed = f"({places}) > ({later})" if after is not None else f"coalesce({later}) is null"
     found = await connection.fetch(
-        f"select * from (select {groups}, count(*) as requests, {amounts}"  # noqa: S608 - as above
+        f"select * from (select {groups}, count(*) as requests, {amounts}"
         f" from usage where {condition}"
         f" group by {places}) grouped where {passed} order by {places} limit $1",
         *(limit, *(after if after is not None else (None,) * len(group_by)), *values),

@@ -42,7 +42,7 @@ async def test_the_new_one_begins_where_the_present_ends(
     ]
     assert await subscriptions.plan_of(connection, organization.id, NOW + DAY / 2) == free
     assert await subscriptions.plan_of(connection, organization.id, NOW + DAY) == pro
-    assert [s.status(NOW + DAY) for s in history] == ["ended", "active"]
+    assert [s.status_at(NOW + DAY) for s in history] == ["ended", "active"]
 
 
 async def test_a_later_start_is_scheduled_and_can_be_replaced(
@@ -50,7 +50,7 @@ async def test_a_later_start_is_scheduled_and_can_be_replaced(
 ) -> None:
     first = await put(pool, organization, free)
     planned = await put(pool, organization, pro, start=NOW + 30 * DAY)
-    assert planned.status(NOW) == "scheduled"
+    assert planned.status_at(NOW) == "scheduled"
     assert await subscriptions.plan_of(connection, organization.id, NOW) == free
     back = await put(pool, organization, free, now=NOW + DAY)
     assert (back.id, back.end) == (first.id, None)
@@ -76,7 +76,7 @@ async def test_what_has_been_is_not_rewritten(
 
 
 async def test_a_first_one_may_begin_in_the_past(pool: Pool, organization: Organization, free: Plan) -> None:
-    assert (await put(pool, organization, free, start=NOW - 30 * DAY)).status(NOW) == "active"
+    assert (await put(pool, organization, free, start=NOW - 30 * DAY)).status_at(NOW) == "active"
 
 
 async def test_many_at_once_leave_one_present(

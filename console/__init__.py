@@ -1,0 +1,1 @@
+"""The people plane: the JSON API for admins and customers."""

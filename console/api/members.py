@@ -1,0 +1,39 @@
+"""Members of an organization."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+from console.call import Call, Input, Nothing
+from console.inputs import Text
+from console.paging import Page, PageQuery, page_of, slice_of
+from ledger import members, organizations
+from ledger.announcements import announce
+from ledger.database import reading, transaction
+from ledger.members import Member, Role
+from ledger.records import Email, plain_text
+
+Issuer = Annotated[str, StringConstraints(max_length=500, strict=True), AfterValidator(plain_text)]
+
+
+class NewMember(Input):
+    """`issuer` and `keycloak_user_id` are the `iss` and `sub` of the person's tokens."""
+
+    keycloak_user_id: Text
+    issuer: Issuer = ""
+    email: Email | None = None
+    role: Role = "member"
+
+
+async def create(call: Call[NewMember, Nothing]) -> Member:
+    async with transaction(call.services.pool) as connection:
+        made = await members.create(connection, call.actor, call.ids["id"], now=call.now, **dict(call.body))
+    await announce(call.services.redis, made.organization_id)
+    return made
+
+
+async def listing(call: Call[Nothing, PageQuery]) -> Page[Member]:
+    async with reading(call.services.pool) as connection:
+        await organizations.get(connection, call.ids["id"])
+        rows = await members.listing(connection, call.ids["id"], slice_of(call.query))
+    return page_of(Page[Member], rows, call.query, lambda row: (row.joined_at, row.id))

@@ -1,0 +1,36 @@
+"""Plans."""
+
+from pydantic import BaseModel
+
+from console.call import Call, Nothing
+from console.paging import Page, PageQuery, page_of, slice_of
+from console.partial import changes, partial
+from ledger import plans
+from ledger.announcements import announce
+from ledger.changes import EVERYONE
+from ledger.database import reading, transaction
+from ledger.plans import Plan, PlanTerms
+
+PlanChange = partial("PlanChange", PlanTerms)
+
+
+async def create(call: Call[PlanTerms, Nothing]) -> Plan:
+    async with transaction(call.services.pool) as connection:
+        return await plans.create(connection, call.actor, call.body)
+
+
+async def listing(call: Call[Nothing, PageQuery]) -> Page[Plan]:
+    async with reading(call.services.pool) as connection:
+        rows = await plans.listing(connection, slice_of(call.query))
+    return page_of(Page[Plan], rows, call.query, lambda row: (row.created_at, row.id))
+
+
+async def change(call: Call[BaseModel, Nothing]) -> Plan:
+    """Of `limits` and of the plan itself, what is not named stays as it is."""
+    wanted = changes(call.body)
+    async with transaction(call.services.pool) as connection:
+        if not wanted:
+            return await plans.get(connection, call.ids["id"])
+        changed = await plans.change(connection, call.actor, call.ids["id"], wanted)
+    await announce(call.services.redis, EVERYONE)
+    return changed

@@ -1,0 +1,148 @@
+"""What is left of every limit, and what is running now."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel
+
+from console.call import Call, Nothing, Services
+from console.paging import Page
+from ledger import api_keys, organizations, projects, subscriptions
+from ledger.api_keys import ApiKey
+from ledger.database import reading
+from ledger.limits import UNLIMITED, Limits
+from ledger.organizations import Organization
+from ledger.pages import Slice
+from ledger.plans import Plan
+from ledger.projects import Project
+from ledger.records import Instant, nano_text
+from proxy.quota.limits import LIMITS, Scope
+from proxy.quota.view import HoldView, LimitState, read_holds, read_quota
+
+ScopeKind = Literal["organization", "project", "key"]
+
+_KINDS: dict[str, ScopeKind] = {"o": "organization", "p": "project", "k": "key"}
+_MONEY = frozenset(kind.name for kind in LIMITS if kind.measure == "m")
+
+
+class LimitNow(BaseModel):
+    """One limit. -1 is unlimited. Money is a decimal string in `currency`, all else a count.
+
+    `held` is what running requests have reserved. `resets_at` is null for what ends with the requests themselves.
+    """
+
+    scope: ScopeKind
+    scope_id: str
+    name: str
+    limit: int | str
+    used: int | str
+    held: int | str
+    remaining: int | str
+    currency: str | None
+    resets_at: Instant | None
+
+
+class Hold(BaseModel):
+    """A running request and what it has reserved; the hold ends at `expires_at` unless it is renewed."""
+
+    request_id: str
+    key_id: str | None
+    endpoint: str
+    model: str
+    stream: bool
+    started_at: Instant
+    expires_at: Instant
+    tokens: int
+    money: str
+    currency: str | None
+    delivered_tokens: int
+
+
+async def limits(call: Call[Nothing, Nothing]) -> Page[LimitNow]:
+    async with reading(call.services.pool) as connection:
+        organization = await organizations.get(connection, call.ids["id"])
+        plan = await subscriptions.plan_of(connection, organization.id, call.now)
+        owned = await projects.listing(connection, organization.id, Slice())
+        keys = [
+            key
+            for key in await api_keys.listing(connection, organization.id, Slice())
+            if key.usable(call.now)
+        ]
+    return await _limits(call, organization, plan, owned, keys)
+
+
+async def my_limits(call: Call[Nothing, Nothing]) -> Page[LimitNow]:
+    caller = call.caller
+    owned = [caller.project] if caller.project is not None else []
+    return await _limits(call, caller.organization, caller.plan, owned, [caller.key])
+
+
+async def holds(call: Call[Nothing, Nothing]) -> Page[Hold]:
+    async with reading(call.services.pool) as connection:
+        organization = await organizations.get(connection, call.ids["id"])
+        plan = await subscriptions.plan_of(connection, organization.id, call.now)
+    return await _holds(call.services, organization, plan)
+
+
+async def my_holds(call: Call[Nothing, Nothing]) -> Page[Hold]:
+    return await _holds(call.services, call.caller.organization, call.caller.plan)
+
+
+async def _limits(
+    call: Call[Nothing, Nothing],
+    organization: Organization,
+    plan: Plan | None,
+    owned: Sequence[Project],
+    keys: Sequence[ApiKey],
+) -> Page[LimitNow]:
+    if plan is None:
+        return Page[LimitNow](data=[])
+    scopes = [Scope.of(f"o:{organization.id}", plan.effective_limits)]
+    scopes += [Scope.of(f"p:{project.id}", project.limits) for project in owned if project.limits != Limits()]
+    scopes += [Scope.of(f"k:{key.id}", key.limits) for key in keys if key.limits != Limits()]
+    states = await read_quota(call.services.redis, organization.id, scopes, organization.time_zone, call.now)
+    shown = [state for state in states if state.limit != UNLIMITED or state.scope == scopes[0].id]
+    return Page[LimitNow](data=[_limit(state, plan.currency) for state in shown])
+
+
+def _limit(state: LimitState, currency: str) -> LimitNow:
+    kind, _, identifier = state.scope.partition(":")
+    money = state.name in _MONEY
+
+    def amount(value: int, *, may_be_unlimited: bool = False) -> int | str:
+        if not money:
+            return value
+        return str(UNLIMITED) if may_be_unlimited and value < 0 else nano_text(value)
+
+    return LimitNow(
+        scope=_KINDS[kind],
+        scope_id=identifier,
+        name=state.name,
+        limit=amount(state.limit, may_be_unlimited=True),
+        used=amount(state.used),
+        held=amount(state.held),
+        remaining=amount(state.remaining, may_be_unlimited=True),
+        currency=currency if money else None,
+        resets_at=state.resets_at,
+    )
+
+
+async def _holds(services: Services, organization: Organization, plan: Plan | None) -> Page[Hold]:
+    found = await read_holds(services.redis, organization.id)
+    return Page[Hold](data=[_hold(view, plan.currency if plan else None) for view in found])
+
+
+def _hold(view: HoldView, currency: str | None) -> Hold:
+    return Hold(
+        request_id=view.request_id,
+        key_id=view.key_id,
+        endpoint=view.endpoint,
+        model=view.model,
+        stream=view.stream,
+        started_at=view.started_at,
+        expires_at=view.expires_at,
+        tokens=view.tokens,
+        money=nano_text(view.money),
+        currency=currency,
+        delivered_tokens=view.delivered_tokens,
+    )

@@ -1,0 +1,33 @@
+"""The subscription of an organization."""
+
+from pydantic import Field
+
+from console.call import Call, Input, Nothing
+from console.inputs import Id, Moment
+from ledger import subscriptions
+from ledger.announcements import announce
+from ledger.database import transaction
+from ledger.subscriptions import Status, Subscription
+
+
+class SubscriptionWish(Input):
+    plan_id: Id
+    start: Moment | None = Field(None, description="when the plan begins to apply; absent: now")
+
+
+class SubscriptionState(Subscription):
+    status: Status
+
+
+async def replace(call: Call[SubscriptionWish, Nothing]) -> SubscriptionState:
+    async with transaction(call.services.pool) as connection:
+        made = await subscriptions.replace(
+            connection,
+            call.actor,
+            call.ids["id"],
+            call.body.plan_id,
+            now=call.now,
+            start=call.body.start,
+        )
+    await announce(call.services.redis, made.organization_id)
+    return SubscriptionState(status=made.status_at(max(call.now, made.start)), **dict(made))
