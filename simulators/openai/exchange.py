@@ -1,6 +1,7 @@
 """One HTTP exchange: read the request, write the answer, know when the client has gone."""
 
 import asyncio
+from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
@@ -76,16 +77,19 @@ class Exchange:
             except TimeoutError:
                 connection.transport.abort()
             if not connection.flushed:
-                raise ClientGoneError
+                await self._leave()
+        elif connection.transport.is_closing() and (more or self._keeps_alive):
+            # A failed write closes the transport (as does uvicorn, where the answer ends the connection).
+            await self._leave()
         else:
-            # Nothing above had to wait: give way, or a long answer would keep everybody else from theirs.
+            # Nothing had to wait: give way, or a long answer would keep everybody else from theirs. If the
+            # client goes meanwhile, this write has been taken all the same.
             await asyncio.sleep(0)
-            if self._is_lost(more):
-                raise ClientGoneError
 
-    def _is_lost(self, more: bool) -> bool:
-        """A failed write closes the transport; so does uvicorn after an answer that ends the connection."""
-        return self._connection.transport.is_closing() and (more or self._keeps_alive)
+    async def _leave(self) -> NoReturn:
+        # The server must have seen it too before we return, or it takes the answer for forgotten.
+        await asyncio.wait((self._connection.gone,), timeout=PATIENCE)
+        raise ClientGoneError
 
     async def cut(self) -> None:
         """Closes the TCP connection with the answer unfinished."""
@@ -96,5 +100,5 @@ class Exchange:
         """Sends nothing more until the client gives up."""
         await asyncio.wait((self._connection.gone,), timeout=PATIENCE)
         if not self._connection.gone.done():
-            await self.cut()
-        raise ClientGoneError
+            self._connection.transport.abort()
+        await self._leave()

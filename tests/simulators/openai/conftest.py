@@ -1,57 +1,23 @@
-"""A simulator that really runs, as a process of its own."""
+"""A simulator that really runs, as a process of its own, and has nothing to complain of at its end."""
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.simulators.openai.running import Running
+
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@dataclass
-class Running:
-    """A client of one simulator. Entries are waited for by name, so that no test sleeps to be right."""
-
-    url: str
-    client: httpx.Client
-
-    def post(self, path: str, body: object, **headers: str) -> httpx.Response:
-        return self.client.post(path, json=body, headers=self._dashed(headers))
-
-    def chat(self, model: str = "gpt-4o-mini", **members: Any) -> httpx.Response:
-        headers = members.pop("headers", {})
-        messages = members.pop("messages", [{"role": "user", "content": "Say something"}])
-        return self.post("/v1/chat/completions", {"model": model, "messages": messages} | members, **headers)
-
-    def books(self, **wanted: str) -> dict[str, Any]:
-        report: dict[str, Any] = self.client.get("/simulator/books", params=wanted).json()
-        return report
-
-    def entry(self, client_request_id: str) -> dict[str, Any]:
-        """The entry of a request, once it has ended."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            found = self.books(client_request_id=client_request_id)["requests"]
-            if found and found[0]["ended"] is not None:
-                entry: dict[str, Any] = found[0]
-                return entry
-            time.sleep(0.01)
-        raise AssertionError(f"{client_request_id} did not end: {found}")
-
-    @staticmethod
-    def _dashed(headers: dict[str, str]) -> dict[str, str]:
-        return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def _started(*options: str) -> Iterator[Running]:
     command = [sys.executable, "-m", "simulators.openai", "--port", "0", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().split()[-1]
@@ -60,7 +26,8 @@ def _started(*options: str) -> Iterator[Running]:
                 yield Running(url, client)
         finally:
             process.terminate()
-            process.wait(10)
+            _, complaints = process.communicate(timeout=10)
+    assert complaints == ""
 
 
 @pytest.fixture(scope="session")

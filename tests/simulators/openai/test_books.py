@@ -2,13 +2,18 @@
 
 import json
 import socket
+from collections.abc import Callable
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from tests.simulators.openai.running import Running
 
-def opened(simulator, model, request_id, path="/v1/chat/completions", stream=True):
+
+def opened(
+    simulator: Running, model: str, request_id: str, path: str = "/v1/chat/completions", stream: bool = True
+) -> socket.socket:
     """A connection on which a request was sent and nothing read yet."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
     data = json.dumps(body).encode()
@@ -25,14 +30,14 @@ def opened(simulator, model, request_id, path="/v1/chat/completions", stream=Tru
     return connection
 
 
-def read_events(connection, count):
+def read_events(connection: socket.socket, count: int) -> bytes:
     got = b""
     while got.count(b"data: ") < count:
         got += connection.recv(4096)
     return got
 
 
-def test_a_finished_request_is_booked_with_its_usage(simulator):
+def test_a_finished_request_is_booked_with_its_usage(simulator: Running) -> None:
     usage = simulator.chat(
         "gpt-5+tokens=9;reasoning=4;cached=2", headers={"x_client_request_id": "one", "x_secret": "hidden"}
     ).json()["usage"]
@@ -55,14 +60,14 @@ def test_a_finished_request_is_booked_with_its_usage(simulator):
     assert "hidden" not in json.dumps(books)
 
 
-def test_entries_are_found_by_the_id_that_was_answered(simulator):
+def test_entries_are_found_by_the_id_that_was_answered(simulator: Running) -> None:
     response = simulator.chat(headers={"x_request_id": "callers"})
     found = simulator.books(request_id=response.headers["x-request-id"])["requests"]
     assert [entry["client_request_id"] for entry in found] == ["callers"]
 
 
 @pytest.mark.parametrize("model", ["gpt-4o+tokens=300;pace=10", "gpt-4o+tokens=300;hang=21"])
-def test_a_client_that_leaves_a_stream_is_seen_at_once(simulator, model):
+def test_a_client_that_leaves_a_stream_is_seen_at_once(simulator: Running, model: str) -> None:
     connection = opened(simulator, model, "leaver")
     received = read_events(connection, 21)
     assert simulator.books()["open_streams"] == 1
@@ -78,15 +83,16 @@ def test_a_client_that_leaves_a_stream_is_seen_at_once(simulator, model):
     assert books["total"]["completion_tokens"] == entry["completion_tokens_served"]
 
 
-def test_after_a_hang_exactly_the_written_tokens_are_booked(simulator):
+def test_after_a_hang_exactly_the_written_tokens_are_booked(simulator: Running) -> None:
     connection = opened(simulator, "gpt-4o+tokens=300;hang=21", "hung")
     read_events(connection, 21)
     connection.close()
     assert simulator.entry("hung")["completion_tokens_served"] == 20
 
 
-def test_what_a_client_never_took_is_not_booked(simulator):
-    connection = opened(simulator, "gpt-4o+tokens=60000", "deaf")
+@pytest.mark.parametrize("together", [1, 100_000])
+def test_what_a_client_never_took_is_not_booked(simulator: Running, together: int) -> None:
+    connection = opened(simulator, f"gpt-4o+tokens=60000;chunks_per_write={together}", "deaf")
     read_events(connection, 1)
     connection.close()
     entry = simulator.entry("deaf")
@@ -94,7 +100,7 @@ def test_what_a_client_never_took_is_not_booked(simulator):
     assert entry["completion_tokens_served"] < 60_000
 
 
-def test_a_client_that_leaves_before_the_first_byte_is_served_nothing(simulator):
+def test_a_client_that_leaves_before_the_first_byte_is_served_nothing(simulator: Running) -> None:
     for stream in (True, False):
         connection = opened(simulator, "gpt-4o+delay=60000", f"early-{stream}", stream=stream)
         while not simulator.books(client_request_id=f"early-{stream}")["requests"]:
@@ -105,7 +111,7 @@ def test_a_client_that_leaves_before_the_first_byte_is_served_nothing(simulator)
         assert served == ("disconnected", 0, 0)
 
 
-def test_cut_and_failed_streams_are_booked_with_what_they_delivered(simulator):
+def test_cut_and_failed_streams_are_booked_with_what_they_delivered(simulator: Running) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         simulator.chat("gpt-4o+tokens=40;cut=11", stream=True, headers={"x_client_request_id": "cut"})
     simulator.chat("gpt-4o+tokens=40;error_event=6", stream=True, headers={"x_client_request_id": "failed"})
@@ -115,13 +121,13 @@ def test_cut_and_failed_streams_are_booked_with_what_they_delivered(simulator):
     assert simulator.books()["total"]["client_disconnects"] == 0
 
 
-def test_refusals_are_booked_without_tokens(simulator):
+def test_refusals_are_booked_without_tokens(simulator: Running) -> None:
     simulator.chat("gpt-4o+status=500", headers={"x_client_request_id": "refused"})
     entry = simulator.entry("refused")
     assert (entry["status"], entry["ended"], entry["prompt_tokens"]) == (500, "error", 0)
 
 
-def test_streams_of_every_endpoint_book_what_their_usage_says(simulator):
+def test_streams_of_every_endpoint_book_what_their_usage_says(simulator: Running) -> None:
     for path, body in (
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}], "n": 2}),
         ("/v1/completions", {"prompt": "Hi", "n": 2}),
@@ -129,12 +135,12 @@ def test_streams_of_every_endpoint_book_what_their_usage_says(simulator):
     ):
         identity = str(uuid4())
         model = "gpt-3.5-turbo-instruct+tokens=11" if path == "/v1/completions" else "gpt-4o+tokens=11"
-        body |= {"model": model, "stream": True}
-        simulator.post(path, body, x_client_request_id=identity)
-        assert simulator.entry(identity)["completion_tokens_served"] == 11 * body.get("n", 1)
+        simulator.post(path, body | {"model": model, "stream": True}, x_client_request_id=identity)
+        choices = 2 if "n" in body else 1
+        assert simulator.entry(identity)["completion_tokens_served"] == 11 * choices
 
 
-def test_the_expected_key_is_told_from_others(start):
+def test_the_expected_key_is_told_from_others(start: Callable[..., Running]) -> None:
     guarded = start("--api-key", "sk-right")
     assert guarded.chat(headers={"x_client_request_id": "wrong"}).status_code == 401
     right = {"authorization": "Bearer sk-right", "x_client_request_id": "right"}
@@ -143,7 +149,7 @@ def test_the_expected_key_is_told_from_others(start):
     assert guarded.entry("right")["authorization_expected"] is True
 
 
-def test_reset_begins_new_books(simulator):
+def test_reset_begins_new_books(simulator: Running) -> None:
     simulator.chat()
     simulator.client.post("/simulator/reset")
     books = simulator.books()

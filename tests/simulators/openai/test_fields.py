@@ -1,21 +1,26 @@
 """Bad requests are refused in OpenAI's shape, with the name of what is wrong."""
 
+from typing import Any
+
+import httpx
 import pytest
+
+from tests.simulators.openai.running import Running
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 CHAT = "/v1/chat/completions"
 
 
-def refusal(response, status=400):
+def refusal(response: httpx.Response, status: int = 400) -> dict[str, Any]:
     assert response.status_code == status, response.text
-    error = response.json()["error"]
+    error: dict[str, Any] = response.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
     assert response.headers["x-request-id"].startswith("req_")
     return error
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b'{"model": "gpt-4o",}', b'"\xff"'])
-def test_broken_json_is_refused(simulator, body):
+def test_broken_json_is_refused(simulator: Running, body: Any) -> None:
     error = refusal(simulator.client.post(CHAT, content=body))
     assert "could not parse the JSON body" in error["message"]
 
@@ -49,12 +54,12 @@ def test_broken_json_is_refused(simulator, body):
         ({"model": "gpt-4o+status=200"}, "model"),
     ],
 )
-def test_a_wrong_member_is_named(simulator, members, param):
+def test_a_wrong_member_is_named(simulator: Running, members: dict[str, Any], param: str | None) -> None:
     body = {"model": "gpt-4o", "messages": MESSAGES} | members
     assert refusal(simulator.post(CHAT, body))["param"] == param
 
 
-def test_an_unknown_switch_in_the_header_is_named(simulator):
+def test_an_unknown_switch_in_the_header_is_named(simulator: Running) -> None:
     error = refusal(simulator.chat(headers={"x_sim": "slowly=1"}))
     assert error["param"] == "x-sim"
     assert "slowly" in error["message"]
@@ -73,33 +78,35 @@ def test_an_unknown_switch_in_the_header_is_named(simulator):
         ("/v1/embeddings", {"model": "text-embedding-3-small", "input": "Hi", "dimensions": 0}, "dimensions"),
     ],
 )
-def test_other_endpoints_name_what_is_wrong(simulator, path, members, param):
+def test_other_endpoints_name_what_is_wrong(
+    simulator: Running, path: str, members: dict[str, Any], param: str | None
+) -> None:
     assert refusal(simulator.post(path, members))["param"] == param
 
 
-def test_a_missing_key_is_a_401(simulator):
+def test_a_missing_key_is_a_401(simulator: Running) -> None:
     response = simulator.client.post(CHAT, json={}, headers={"authorization": ""})
     assert "didn't provide an API key" in refusal(response, 401)["message"]
 
 
-def test_unknown_models_are_refused_as_each_endpoint_does(simulator):
+def test_unknown_models_are_refused_as_each_endpoint_does(simulator: Running) -> None:
     assert refusal(simulator.chat("gpt-nothing"), 404)["code"] == "model_not_found"
     error = refusal(simulator.post("/v1/responses", {"model": "gpt-nothing", "input": "Hi"}))
     assert (error["code"], error["param"]) == ("model_not_found", "model")
 
 
-def test_invented_and_fine_tuned_models_are_known(simulator):
+def test_invented_and_fine_tuned_models_are_known(simulator: Running) -> None:
     assert simulator.chat("sim-anything").json()["model"] == "sim-anything"
     assert simulator.chat("ft:gpt-4o-mini:acme::x1").status_code == 200
 
 
-def test_unknown_paths_and_methods_are_told_apart(simulator):
+def test_unknown_paths_and_methods_are_told_apart(simulator: Running) -> None:
     assert refusal(simulator.post("/v1/nothing", {}), 404)["message"] == "Invalid URL (POST /v1/nothing)"
     assert refusal(simulator.client.get(CHAT), 405)["code"] == "method_not_supported"
     assert simulator.client.delete("/v1/models/gpt-4o").status_code == 405
 
 
-def test_a_large_body_is_counted_whole(simulator):
+def test_a_large_body_is_counted_whole(simulator: Running) -> None:
     text = "The river is wide. " * 20_000
     usage = simulator.chat(messages=[{"role": "user", "content": text}]).json()["usage"]
     assert usage["prompt_tokens"] > 90_000

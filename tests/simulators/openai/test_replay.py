@@ -3,8 +3,10 @@
 import base64
 import gzip
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.openai.replay import cut
+from tests.simulators.openai.running import Running
 
 CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpus" / "openai-traffic.jsonl.gz"
 STREAM = 'data: {"a":"é€"}\r\n\r\ndata: [DONE]\r\n\r\n'
 
 
-def row(identity, **members):
+def row(identity: str, **members: Any) -> dict[str, Any]:
     blank = {
         "id": identity,
         "method": "POST",
@@ -36,7 +39,7 @@ def row(identity, **members):
 
 
 @pytest.fixture
-def replaying(start, tmp_path):
+def replaying(start: Callable[..., Running], tmp_path: Path) -> Running:
     rows = [
         row("whole"),
         row(
@@ -53,14 +56,14 @@ def replaying(start, tmp_path):
     return start("--replay", str(file))
 
 
-def test_an_answer_is_found_by_method_path_and_json_body(replaying):
+def test_an_answer_is_found_by_method_path_and_json_body(replaying: Running) -> None:
     response = replaying.client.post("/v1/anything/at:all", content=b'{"b":[2],"a":1}')
     assert response.content == b'{ "x" : 1}\n'
     assert response.headers["content-type"] == "application/json"
     assert "content-encoding" not in response.headers
 
 
-def test_an_answer_is_found_by_its_id(replaying):
+def test_an_answer_is_found_by_its_id(replaying: Running) -> None:
     for identity, body in (("stream", STREAM.encode()), ("binary", b"\xff\x00")):
         response = replaying.client.post("/whatever", headers={"x-replay-id": identity})
         assert response.content == body
@@ -68,13 +71,13 @@ def test_an_answer_is_found_by_its_id(replaying):
     assert (gone.status_code, gone.content) == (204, b"")
 
 
-def test_what_was_not_recorded_is_a_404(replaying):
+def test_what_was_not_recorded_is_a_404(replaying: Running) -> None:
     assert "no recorded answer" in replaying.client.get("/v1/models").json()["error"]["message"]
     response = replaying.client.get("/v1/models", headers={"x-replay-id": "nothing"})
     assert (response.status_code, "'nothing'" in response.text) == (404, True)
 
 
-def test_replayed_answers_are_booked_with_their_recorded_usage(replaying):
+def test_replayed_answers_are_booked_with_their_recorded_usage(replaying: Running) -> None:
     headers = {"x-replay-id": "stream", "x-client-request-id": "replayed"}
     replaying.client.post("/whatever", headers=headers)
     entry = replaying.entry("replayed")
@@ -83,12 +86,12 @@ def test_replayed_answers_are_booked_with_their_recorded_usage(replaying):
 
 
 @given(body=st.text().map(str.encode), seed=st.text())
-def test_cuts_lose_and_change_nothing(body, seed):
+def test_cuts_lose_and_change_nothing(body: Any, seed: Any) -> None:
     assert b"".join(cut(body, seed)) == body
     assert list(cut(body, seed)) == list(cut(body, seed))
 
 
-def test_cuts_fall_within_characters_and_line_ends():
+def test_cuts_fall_within_characters_and_line_ends() -> None:
     pieces = list(cut(STREAM.encode() * 5, "any"))
     ends = [before[-1:] + after[:1] for before, after in pairwise(pieces)]
     assert b"\r\n" in ends
@@ -96,7 +99,7 @@ def test_cuts_fall_within_characters_and_line_ends():
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the recorded traffic is not beside this checkout")
-def test_every_recorded_answer_comes_back_byte_for_byte(start):
+def test_every_recorded_answer_comes_back_byte_for_byte(start: Callable[..., Running]) -> None:
     replaying = start("--replay", str(CORPUS))
     recorded = [json.loads(line) for line in gzip.decompress(CORPUS.read_bytes()).splitlines()]
     for each in recorded:

@@ -1,11 +1,18 @@
-"""The official SDK works unchanged against the simulator."""
+"""The official SDK works unchanged against the simulator.
+
+Its clients are typed Any: their overloads want literal arguments, and these are put together at run time.
+"""
 
 import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
+
+from tests.simulators.openai.running import Running
 
 MESSAGES = [{"role": "user", "content": "Say something"}]
 WEATHER = {
@@ -15,18 +22,18 @@ WEATHER = {
 
 
 @pytest.fixture
-def client(simulator):
+def client(simulator: Running) -> Iterator[Any]:
     with OpenAI(base_url=f"{simulator.url}/v1", api_key="sk-test", max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
-async def async_client(simulator):
+async def async_client(simulator: Running) -> AsyncIterator[Any]:
     async with AsyncOpenAI(base_url=f"{simulator.url}/v1", api_key="sk-test", max_retries=0) as client:
         yield client
 
 
-def test_chat_answer_has_text_and_consistent_usage(client):
+def test_chat_answer_has_text_and_consistent_usage(client: Any) -> None:
     answer = client.chat.completions.create(model="gpt-4o-mini+tokens=12;cached=3", messages=MESSAGES)
     assert answer.id.startswith("chatcmpl-")
     assert answer.model == "gpt-4o-mini"
@@ -38,7 +45,7 @@ def test_chat_answer_has_text_and_consistent_usage(client):
     assert answer._request_id.startswith("req_")
 
 
-def test_chat_stream_says_what_the_whole_answer_says(client):
+def test_chat_stream_says_what_the_whole_answer_says(client: Any) -> None:
     whole = client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
     chunks = list(
         client.chat.completions.create(
@@ -54,7 +61,7 @@ def test_chat_stream_says_what_the_whole_answer_says(client):
     assert all(c.usage is None for c in chunks[:-1])
 
 
-def test_each_of_n_choices_has_its_own_text_and_all_are_counted(client):
+def test_each_of_n_choices_has_its_own_text_and_all_are_counted(client: Any) -> None:
     whole = client.chat.completions.create(model="gpt-4o+tokens=9", messages=MESSAGES, n=3)
     texts = [choice.message.content for choice in whole.choices]
     assert len(set(texts)) == 3
@@ -69,7 +76,9 @@ def test_each_of_n_choices_has_its_own_text_and_all_are_counted(client):
     ("choice", "finish"),
     [("required", "tool_calls"), ({"type": "function", "function": {"name": "get_weather"}}, "stop")],
 )
-def test_an_obliged_tool_is_called_with_arguments_of_its_schema(client, choice, finish):
+def test_an_obliged_tool_is_called_with_arguments_of_its_schema(
+    client: Any, choice: Any, finish: str
+) -> None:
     tools = [{"type": "function", "function": WEATHER}]
     asked = {"model": "gpt-4o", "messages": MESSAGES, "tools": tools, "tool_choice": choice}
     whole = client.chat.completions.create(**asked).choices[0]
@@ -82,13 +91,13 @@ def test_an_obliged_tool_is_called_with_arguments_of_its_schema(client, choice, 
     assert streamed.finish_reason == finish
 
 
-def test_without_obligation_no_tool_is_called(client):
+def test_without_obligation_no_tool_is_called(client: Any) -> None:
     tools = [{"type": "function", "function": WEATHER}]
     answer = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, tools=tools)
     assert answer.choices[0].message.tool_calls is None
 
 
-def test_json_formats_answer_with_json(client):
+def test_json_formats_answer_with_json(client: Any) -> None:
     plain = client.chat.completions.create(
         model="gpt-4o", messages=MESSAGES, response_format={"type": "json_object"}
     )
@@ -103,13 +112,13 @@ def test_json_formats_answer_with_json(client):
 
 
 @pytest.mark.parametrize("member", ["max_tokens", "max_completion_tokens"])
-def test_chat_stops_at_its_maximum(client, member):
+def test_chat_stops_at_its_maximum(client: Any, member: str) -> None:
     answer = client.chat.completions.create(model="gpt-4o+tokens=50", messages=MESSAGES, **{member: 7})
     assert answer.choices[0].finish_reason == "length"
     assert answer.usage.completion_tokens == 7
 
 
-def test_reasoning_is_inside_completion_and_inside_the_maximum(client):
+def test_reasoning_is_inside_completion_and_inside_the_maximum(client: Any) -> None:
     answer = client.chat.completions.create(model="gpt-5+tokens=10;reasoning=32", messages=MESSAGES)
     assert answer.usage.completion_tokens == 42
     assert answer.usage.completion_tokens_details.reasoning_tokens == 32
@@ -120,14 +129,14 @@ def test_reasoning_is_inside_completion_and_inside_the_maximum(client):
     assert (short.choices[0].message.content, short.choices[0].finish_reason) == ("", "length")
 
 
-def test_stop_ends_the_text_before_the_sign(client):
+def test_stop_ends_the_text_before_the_sign(client: Any) -> None:
     answer = client.chat.completions.create(model="gpt-4o+tokens=100", messages=MESSAGES, stop=["."])
     assert "." not in answer.choices[0].message.content
     assert answer.choices[0].finish_reason == "stop"
     assert answer.usage.completion_tokens < 30
 
 
-def test_responses_whole_and_streamed_agree(client):
+def test_responses_whole_and_streamed_agree(client: Any) -> None:
     whole = client.responses.create(model="gpt-5.1+tokens=15;reasoning=5", input="Say something")
     assert whole.id.startswith("resp_")
     assert (whole.usage.output_tokens, whole.usage.output_tokens_details.reasoning_tokens) == (20, 5)
@@ -141,7 +150,7 @@ def test_responses_whole_and_streamed_agree(client):
     assert events[-1].type == "response.completed"
 
 
-def test_responses_stop_at_their_maximum(client):
+def test_responses_stop_at_their_maximum(client: Any) -> None:
     asked = {"model": "gpt-4.1+tokens=90", "input": "Say something", "max_output_tokens": 16}
     whole = client.responses.create(**asked)
     assert (whole.status, whole.incomplete_details.reason) == ("incomplete", "max_output_tokens")
@@ -151,7 +160,7 @@ def test_responses_stop_at_their_maximum(client):
     assert last.response.usage.output_tokens == 16
 
 
-def test_responses_call_an_obliged_tool(client):
+def test_responses_call_an_obliged_tool(client: Any) -> None:
     tools = [{"type": "function", "strict": False, **WEATHER}]
     asked = {"model": "gpt-4.1", "input": "Hi", "tools": tools, "tool_choice": "required"}
     call = client.responses.create(**asked).output[0]
@@ -160,7 +169,7 @@ def test_responses_call_an_obliged_tool(client):
         assert stream.get_final_response().output[0].arguments == call.arguments
 
 
-def test_completions_whole_and_streamed_agree(client):
+def test_completions_whole_and_streamed_agree(client: Any) -> None:
     asked = {"model": "gpt-3.5-turbo-instruct", "prompt": ["One", "Two"], "n": 2}
     whole = client.completions.create(**asked)
     assert whole.id.startswith("cmpl-")
@@ -174,7 +183,7 @@ def test_completions_whole_and_streamed_agree(client):
     assert chunks[-1].usage == whole.usage
 
 
-def test_embeddings_are_unit_vectors_in_both_encodings(client):
+def test_embeddings_are_unit_vectors_in_both_encodings(client: Any) -> None:
     by_base64 = client.embeddings.create(model="text-embedding-3-small", input=["One", "Two"], dimensions=64)
     by_float = client.embeddings.create(
         model="text-embedding-3-small", input=["One", "Two"], dimensions=64, encoding_format="float"
@@ -186,21 +195,21 @@ def test_embeddings_are_unit_vectors_in_both_encodings(client):
 
 
 @pytest.mark.parametrize(("given", "tokens"), [([1, 2, 3], 3), ([[1, 2], [3]], 3), ("hello world", 2)])
-def test_embeddings_take_texts_and_tokens(client, given, tokens):
+def test_embeddings_take_texts_and_tokens(client: Any, given: Any, tokens: int) -> None:
     answer = client.embeddings.create(model="text-embedding-ada-002", input=given)
     assert answer.usage.prompt_tokens == tokens
     assert len(answer.data[0].embedding) == 1536
 
 
-def test_models_are_listed_and_found(client):
+def test_models_are_listed_and_found(client: Any) -> None:
     assert "gpt-4o-mini" in [model.id for model in client.models.list()]
     assert client.models.retrieve("gpt-4o").id == "gpt-4o"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("gpt-nothing")
 
 
-def test_errors_reach_the_sdk_as_their_own_kinds(client):
-    def call(model):
+def test_errors_reach_the_sdk_as_their_own_kinds(client: Any) -> None:
+    def call(model: str) -> None:
         client.chat.completions.create(model=model, messages=MESSAGES)
 
     with pytest.raises(openai.RateLimitError) as limited:
@@ -217,7 +226,7 @@ def test_errors_reach_the_sdk_as_their_own_kinds(client):
     assert "speed" in refused.value.message
 
 
-def test_an_error_inside_a_stream_reaches_the_sdk(client):
+def test_an_error_inside_a_stream_reaches_the_sdk(client: Any) -> None:
     stream = client.chat.completions.create(model="gpt-4o+error_event=5", messages=MESSAGES, stream=True)
     with pytest.raises(openai.APIError, match="server had an error"):
         list(stream)
@@ -225,7 +234,7 @@ def test_an_error_inside_a_stream_reaches_the_sdk(client):
     assert (len(events), events[-1].type, events[-1].sequence_number) == (6, "error", 5)
 
 
-async def test_async_client_streams_and_reads_whole_answers(async_client):
+async def test_async_client_streams_and_reads_whole_answers(async_client: Any) -> None:
     whole = await async_client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
     text = ""
     async for chunk in await async_client.chat.completions.create(
@@ -240,7 +249,7 @@ async def test_async_client_streams_and_reads_whole_answers(async_client):
     assert [model.id async for model in async_client.models.list()]
 
 
-async def test_async_stream_that_is_cut_raises(async_client):
+async def test_async_stream_that_is_cut_raises(async_client: Any) -> None:
     stream = await async_client.chat.completions.create(model="gpt-4o+cut=4", messages=MESSAGES, stream=True)
     with pytest.raises((httpx.RemoteProtocolError, openai.APIError)):
         async for _ in stream:
