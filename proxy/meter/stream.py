@@ -124,8 +124,8 @@ class StreamScanner:
         rest = self._splitter.take_rest()
         if self._oversize:
             self._note_oversize(rest)
-        elif _is_whole(data_of(rest)):
-            unread.append(rest)
+        elif rest:
+            unread.append(rest)  # half an event can't be decoded, so it says nothing
         for event in unread:
             self._note(event)
         return StreamReading(self._usage, self._terminal, self._failed, self._output, unread)
@@ -211,10 +211,6 @@ def _kind(event: bytes) -> bytes:
         kind = payload.get("type") if isinstance(payload, dict) else None
         return kind.encode() if isinstance(kind, str) else b""
     return b"" if match is None else match[1]
-
-
-def _is_whole(data: bytes) -> bool:
-    return data == b"[DONE]" or isinstance(_decoded(data), dict)
 
 
 def _decoded(data: bytes) -> Any:
