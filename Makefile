@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests
 
-.PHONY: run test lint format setup setup-dev lock clean
+.PHONY: run test lint format prices setup setup-dev lock clean
+
+prices: setup-dev
+	@$(BIN)/python -m config.prices.refresh
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)

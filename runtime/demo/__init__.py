@@ -1,0 +1,1 @@
+"""A guided tour: what a client, its limits and the ledger do."""
