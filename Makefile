@@ -2,12 +2,9 @@
 # PYTHON=python3.13 chooses another interpreter; ARGS="..." goes to `tollkeeper up` or to pytest.
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests
+CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests loadtests
 
 .PHONY: run test lint format prices setup setup-dev lock clean
-
-prices: setup-dev
-	@$(BIN)/python -m config.prices.refresh
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)
@@ -37,6 +34,10 @@ lock: setup-dev
 		$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-header --no-annotate --upgrade --output-file $$lock || exit 1; \
 	done
+
+# The shipped price list, from the prices that genai-prices keeps.
+prices: setup-dev
+	@$(BIN)/python -m config.prices.refresh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
