@@ -1,7 +1,9 @@
 """An upstream that says exactly the bytes it is told to, when it is told to."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 
 from proxy.upstream.origin import Origin
@@ -39,6 +41,9 @@ class Peer:
         await self.writer.drain()
 
     def reset(self) -> None:
+        """Ends the connection by a TCP reset."""
+        linger = struct.pack("ii", 1, 0)
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.writer.transport.abort()
 
     async def gone(self) -> None:

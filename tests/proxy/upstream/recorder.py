@@ -13,7 +13,7 @@ class Recorder:
         self.status = 0
         self.reason = b""
         self.headers: list[Header] = []
-        self.body = b""
+        self.body = bytearray()
         self.failure: UpstreamFailure | None = None
         self.responded = asyncio.Event()
         self.arrived = asyncio.Event()
