@@ -107,6 +107,19 @@ class System:
             await close_pool(pool)
         return Tenant(organization.id, plan.id, key.id, made.secret)
 
+    async def another_key(self, tenant: Tenant, *, limits: Limits | None = None) -> Tenant:
+        """The same organization, by another key."""
+        made = KeyHasher(KEY_SECRET.encode()).make()
+        pool = await open_pool(self.database_url, size=1)
+        try:
+            async with transaction(pool) as connection:
+                key = await api_keys.create(
+                    connection, "test", tenant.organization_id, made, name="another", limits=limits
+                )
+        finally:
+            await close_pool(pool)
+        return Tenant(tenant.organization_id, tenant.plan_id, key.id, made.secret)
+
     async def records(self, tenant: Tenant, count: int) -> list[dict[str, Any]]:
         """The tenant's usage rows, oldest first, once there are `count` of them. Fails on more, or on too few."""
         query = "select * from usage where organization_id = $1 order by occurred_at, request_id"
@@ -150,12 +163,12 @@ class System:
 
 async def until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
     """Looks again and again until there is something; fails after WAIT_SECONDS."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        try:
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
             while (found := await look()) is None:
                 await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"waited in vain for {what}") from None
+    except TimeoutError:
+        raise AssertionError(f"waited in vain for {what}") from None
     return found
 
 

@@ -25,6 +25,8 @@ _BLOCK_MS: Final = 250
 _TAKE_OVER_SECONDS: Final = 5.0
 _SWEEP_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.5
+_LAST_BATCH_SECONDS: Final = 5.0
+"""How long a batch may still take once the drain is told to stop."""
 
 _OUT_OF_REACH: Final = (RedisError, OSError, TimeoutError, DatabaseUnavailable, asyncpg.PostgresError)
 _log = structlog.get_logger(__name__)
@@ -42,8 +44,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     drain = Drain(UsageStreams(redis, consumer), Batches(pool), lambda: datetime.now(UTC))
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(drain.run(stop))
+            draining = tasks.create_task(drain.run(stop))
             tasks.create_task(_sweep(Sweep(redis), stop))
+            await stop.wait()
+            await asyncio.wait([draining], timeout=_LAST_BATCH_SECONDS)
+            # What it had in hand is not acknowledged, so the next drain takes it over.
+            draining.cancel()
     finally:
         await redis.aclose()
         await close_pool(pool)
