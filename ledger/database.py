@@ -20,7 +20,7 @@ CLOSE_SECONDS = 5.0
 _JSONB_VERSION = b"\x01"
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818 - a state, not a mistake
+class DatabaseUnavailable(Exception):
     """Postgres is away, starting, full or too slow. What was asked may or may not have been done."""
 
 

@@ -130,7 +130,7 @@ def record(pool: Pool) -> Record:
         columns = ", ".join(row)
         places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
         async with reading(pool) as connection:
-            await ensure_month(connection, row["occurred_at"])  # type: ignore[arg-type]
+            await ensure_month(connection, row["occurred_at"])
             await connection.execute(f"insert into usage ({columns}) values ({places})", *row.values())
 
     return write

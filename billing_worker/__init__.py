@@ -1,0 +1,1 @@
+"""The time plane: what the clock starts."""

@@ -1,0 +1,1 @@
+"""Scheduled jobs, one a module; billing_worker/schedule.py says when."""
