@@ -30,7 +30,7 @@ _LAST_BACKOFF: Final = 1.0
 _LAST_LOOK: Final = 0.002
 
 
-class RedisUnavailable(Exception):  # noqa: N818
+class RedisUnavailable(Exception):
     """Redis cannot be asked, or did not answer within the bound.
 
     Whether a command that was already sent has been executed is unknown: make scripts idempotent.

@@ -10,7 +10,7 @@ from proxy.upstream.request import Header
 MAX_HEAD: Final = 64 * 1024
 
 
-class Unacceptable(Exception):  # noqa: N818
+class Unacceptable(Exception):
     """What came is not a response that we take."""
 
 

