@@ -24,6 +24,10 @@ class JobRunningError(RuntimeError):
     """The job runs already, here or in another worker."""
 
 
+class JobTimeoutError(RuntimeError):
+    """The job took longer than it may."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -37,18 +41,26 @@ async def run(
 ) -> None:
     """Runs all jobs now and then at their intervals until `stop` is set. A failure is logged and tried again."""
     pool = await _open(settings)
+    tasks = [
+        asyncio.create_task(_repeat(pool, name, job, clock), name=f"job {name}") for name, job in jobs.items()
+    ]
     try:
-        async with asyncio.TaskGroup() as group:
-            for name, job in jobs.items():
-                group.create_task(_repeat(pool, name, job, stop, clock), name=f"job {name}")
+        await stop.wait()
     finally:
+        # A job in the middle of its work is cut off: its transaction is undone and its next run repeats it.
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await close_pool(pool)
 
 
 async def run_once(
     settings: Settings, job: str, at: datetime | None = None, *, jobs: Mapping[str, Job] = JOBS
 ) -> None:
-    """Runs one job now, as if it were `at` (aware). Raises UnknownJobError, JobRunningError, and the job's own."""
+    """Runs one job now, as if it were `at` (aware).
+
+    Raises UnknownJobError, JobRunningError, JobTimeoutError, DatabaseUnavailable, and what the job itself raises.
+    """
     if job not in jobs:
         raise UnknownJobError(f"there is no job '{job}'; there is {', '.join(sorted(jobs))}")
     pool = await _open(settings)
@@ -65,21 +77,15 @@ async def _open(settings: Settings) -> Pool:
     return await open_pool(settings.stores.database_url.get_secret_value(), name="tollkeeper worker")
 
 
-async def _repeat(
-    pool: Pool, name: str, job: Job, stop: asyncio.Event, clock: Callable[[], datetime]
-) -> None:
-    while not stop.is_set():
+async def _repeat(pool: Pool, name: str, job: Job, clock: Callable[[], datetime]) -> None:
+    while True:
         pause = job.every.total_seconds()
         try:
             await _run_alone(pool, name, job, clock())
         except Exception:
             log.exception("the job %s failed", name)
             pause = min(pause, _RETRY_SECONDS)
-        try:
-            async with asyncio.timeout(pause):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await asyncio.sleep(pause)
 
 
 async def _run_alone(pool: Pool, name: str, job: Job, at: datetime) -> bool:
@@ -90,6 +96,8 @@ async def _run_alone(pool: Pool, name: str, job: Job, at: datetime) -> bool:
         try:
             async with asyncio.timeout(job.bound.total_seconds()):
                 await job.work(pool, at)
+        except TimeoutError:
+            raise JobTimeoutError(f"the job '{name}' took longer than {job.bound}") from None
         finally:
             await connection.execute("select pg_advisory_unlock($1, $2)", _LOCK_CLASS, _number(name))
     return True

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing_worker.app import JobRunningError, UnknownJobError, run, run_once
+from billing_worker.app import JobRunningError, JobTimeoutError, UnknownJobError, run, run_once
 from billing_worker.schedule import Job
 from config.settings import Settings, load_settings
 from ledger.database import Pool, close_pool, open_pool, reading
@@ -95,9 +95,20 @@ async def test_a_failed_job_is_tried_again_and_the_worker_goes_on(settings: Sett
         await running
 
 
+async def test_stopping_does_not_wait_for_a_job(settings: Settings) -> None:
+    work, stop = Work(), asyncio.Event()
+    running = asyncio.create_task(run(settings, stop, jobs={"work": Job(timedelta(hours=1), work)}))
+    async with asyncio.timeout(10):
+        await work.began.wait()
+        stop.set()
+        await running
+    work.may_end.set()
+    await run_once(settings, "work", AT, jobs={"work": Job(timedelta(hours=1), work)})
+
+
 async def test_a_job_that_takes_too_long_is_ended(settings: Settings) -> None:
     jobs = {"work": Job(timedelta(hours=1), Work(), bound=timedelta(milliseconds=50))}
-    with pytest.raises(TimeoutError):
+    with pytest.raises(JobTimeoutError):
         await run_once(settings, "work", AT, jobs=jobs)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(JobTimeoutError):
         await run_once(settings, "work", AT, jobs=jobs)
