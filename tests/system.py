@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
-import config
 import httpx
 from redis.asyncio import Redis
 
+import config
 from config.settings import Settings, load_settings
 from ledger import api_keys, exchange, organizations, plans, prices, subscriptions, usage_partitions
 from ledger.database import Connection, close_pool, open_pool, transaction
@@ -131,6 +131,13 @@ class System:
         rows = await until(enough, f"{count} records of {tenant.organization_id}")
         assert len(rows) == count
         return rows
+
+    async def execute(self, query: str, *arguments: Any) -> None:
+        connection = await asyncpg.connect(self.database_url, timeout=5)
+        try:
+            await connection.execute(query, *arguments)
+        finally:
+            await connection.close(timeout=5)
 
     async def _fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         connection = await asyncpg.connect(self.database_url, timeout=5)

@@ -14,6 +14,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 BODY_SECONDS: Final = 120.0
 """How long a client may take to send its body."""
+_DROP_BYTES: Final = 512 * 1024 * 1024
+_DROP_SECONDS: Final = 30.0
 
 
 class ClientGone(Exception):
@@ -22,35 +24,28 @@ class ClientGone(Exception):
 
 async def read_body(receive: Receive, headers: Headers, most: int) -> bytes:
     """The whole body. Raises Refusal: 413 for more than `most` bytes, 408 when it doesn't come; ClientGone."""
-    declared = next((value for name, value in headers if name == b"content-length"), None)
-    if declared is not None and int(declared) > most:
-        raise _too_large(most)
-    message = await _first(receive)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > most:
-            raise _too_large(most)
-        return body
-    pieces, size = [body], len(body)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while message.get("more_body"):
+            if _declared(headers) > most:
+                raise await _too_large(receive, headers, most)
+            message = await _message(receive)
+            body: bytes = message.get("body", b"")
+            if not message.get("more_body") and len(body) <= most:
+                return body
+            pieces, size = [body], len(body)
+            while message.get("more_body") and size <= most:
                 message = await _message(receive)
                 pieces.append(message.get("body", b""))
                 size += len(pieces[-1])
-                if size > most:
-                    raise _too_large(most)
+            if size > most:
+                raise await _too_large(receive, headers, most)
+            return b"".join(pieces)
     except TimeoutError:
-        raise _too_slow() from None
-    return b"".join(pieces)
+        raise Refusal(408, "The body of the request did not arrive in time.", code="request_timeout") from None
 
 
-async def _first(receive: Receive) -> Message:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _message(receive)
-    except TimeoutError:
-        raise _too_slow() from None
+def _declared(headers: Headers) -> int:
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
 async def _message(receive: Receive) -> Message:
@@ -60,8 +55,11 @@ async def _message(receive: Receive) -> Message:
     return message
 
 
-def _too_large(most: int) -> Refusal:
-    # The rest of the body is not read, so the connection can't be used again.
+async def _too_large(receive: Receive, headers: Headers, most: int) -> Refusal:
+    """Most clients read no answer before they have sent all, so what they send is taken and dropped, within a
+    bound; one that asks first (`Expect: 100-continue`) is answered at once."""
+    if not any(name == b"expect" for name, _ in headers):
+        await _drop(receive)
     return Refusal(
         413,
         f"The body of the request is larger than the {most} bytes that are accepted.",
@@ -70,8 +68,17 @@ def _too_large(most: int) -> Refusal:
     )
 
 
-def _too_slow() -> Refusal:
-    return Refusal(408, "The body of the request did not arrive in time.", code="request_timeout")
+async def _drop(receive: Receive) -> None:
+    dropped = 0
+    try:
+        async with asyncio.timeout(_DROP_SECONDS):
+            while dropped < _DROP_BYTES:
+                message = await _message(receive)
+                if not message.get("more_body"):
+                    return
+                dropped += len(message.get("body", b""))
+    except TimeoutError:
+        return
 
 
 async def send_error(send: Send, refusal: Refusal, headers: Headers) -> None:

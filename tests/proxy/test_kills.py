@@ -68,9 +68,9 @@ async def test_requests_of_a_killed_proxy_are_recorded_once_from_their_last_rene
     assert delivered - most_unknown <= sum(row["output_tokens"] for row in rows) <= delivered + 5 * 30
     await fragile.quiet()
     # Nothing of the dead is still held: all twenty places are free again.
-    async with fragile.client(tenant) as client:
+    async with fragile.client(tenant) as living:
         answers = await asyncio.gather(
-            *(client.post(CHAT, json=body("gpt-4o-mini+delay=300;tokens=2")) for _ in range(20))
+            *(living.post(CHAT, json=body("gpt-4o-mini+delay=300;tokens=2")) for _ in range(20))
         )
     assert {answer.status_code for answer in answers} == {200}
 

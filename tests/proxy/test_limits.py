@@ -18,7 +18,9 @@ def chat(model: str = "gpt-4o-mini+tokens=5", **members: Any) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5} | members
 
 
-async def storm(house: System, tenant: Tenant, body: dict[str, Any], clients: int = CLIENTS) -> list[httpx.Response]:
+async def storm(
+    house: System, tenant: Tenant, body: dict[str, Any], clients: int = CLIENTS
+) -> list[httpx.Response]:
     """As many calls at once as there are clients."""
     limits = httpx.Limits(max_connections=clients)
     async with house.client(tenant, limits=limits) as client:
@@ -30,7 +32,9 @@ def statuses(answers: list[httpx.Response]) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("holder", ["organization", "key"])
-async def test_of_200_clients_exactly_50_pass_a_limit_of_50_requests_a_minute(house: System, holder: str) -> None:
+async def test_of_200_clients_exactly_50_pass_a_limit_of_50_requests_a_minute(
+    house: System, holder: str
+) -> None:
     limits = Limits(requests_per_minute=50)
     if holder == "organization":
         tenant = await house.tenant(limits=limits, unpriced_models="allow")
