@@ -68,6 +68,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return int(runner.run(module.command(settings, options, environ)))
+    except SettingsError as error:
+        return _say(error, BAD_USAGE)
     except ONE_LINE as error:
         return _say(error, FAILED)
     except KeyboardInterrupt:

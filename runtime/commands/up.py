@@ -8,14 +8,16 @@ from collections.abc import Mapping
 
 from config.settings import Settings
 from runtime import ports
-from runtime.bootstrap import bootstrap
 from runtime.engines.lock import Lock
 from runtime.engines.pair import Engines
 from runtime.exits import stop_on_signal
+from runtime.first_start import first_start
 from runtime.parts import Parts
 from runtime.running import Running
 from runtime.supervisor import Supervisor
 from runtime.vault import make_data_dir, with_secrets
+
+SIMULATED_KEY = "sk-simulated"  # the simulated upstream takes any
 
 log = logging.getLogger(__name__)
 
@@ -66,29 +68,28 @@ class _Machine:
         settings, server = self._settings, self._settings.server
         engines = Engines(settings)
         await engines.start(self._supervisor)
+        key = await first_start(settings, engines.database_url)
         found = {**engines.environment(), **_own_environment(settings)}
-        first = await bootstrap(settings, {**self._environ, **found})
         if not settings.upstream.chosen:
-            found["OPENAI_BASE_URL"] = await self._simulate_upstream()
+            found |= await self._simulate_upstream()
         parts = Parts(settings, {**self._environ, **found})
         await self._supervisor.start(parts.background("drain"), parts.background("worker"))
-        await self._supervisor.start(*parts.proxies())
-        await self._supervisor.start(parts.console())
+        await self._supervisor.start(*parts.proxies(), parts.console())
         proxy = ports.url(server.proxy_host, server.proxy_port)
         console = ports.url(server.console_host, server.console_port)
         Running(pid=os.getpid(), proxy=proxy, console=console, environment=found).publish(settings.data_dir)
         token = settings.secrets.admin_token
         admin = token.get_secret_value() if token is not None else ""
-        return f"ready proxy={proxy} console={console} key={first.key} admin={admin}"
+        return f"ready proxy={proxy} console={console} key={key} admin={admin}"
 
-    async def _simulate_upstream(self) -> str:
+    async def _simulate_upstream(self) -> dict[str, str]:
+        """Starts it; gives the settings that lead to it."""
         with ports.reserve("127.0.0.1", 0, option="OPENAI_BASE_URL") as free:
             port = ports.number(free)
-        address = f"http://127.0.0.1:{port}"
         parts = Parts(self._settings, self._environ)
         await self._supervisor.start(parts.simulated_upstream("127.0.0.1", port))
         log.warning("OPENAI_API_KEY and OPENAI_BASE_URL are not set: answers come from a simulated upstream")
-        return address + "/v1"
+        return {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": SIMULATED_KEY}
 
     def close(self) -> None:
         self._proxy.close()

@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from billing_worker.app import run, run_once
+from billing_worker.app import JobRunningError, JobTimeoutError, UnknownJobError, run, run_once
 from config.settings import Settings
+from ledger.database import DatabaseUnavailable
 from runtime.errors import CommandError, require_stores
 from runtime.exits import stop_on_signal
 from runtime.vault import with_secrets
@@ -20,7 +21,10 @@ async def command(settings: Settings, options: argparse.Namespace, _environ: Map
     require_stores(settings)
     settings = with_secrets(settings, generate=False)
     if options.once is not None:
-        await run_once(settings, options.once, _moment(options.at))
+        try:
+            await run_once(settings, options.once, _moment(options.at))
+        except (JobRunningError, JobTimeoutError, UnknownJobError, DatabaseUnavailable) as error:
+            raise CommandError(str(error)) from None
         return 0
     if options.at is not None:
         raise CommandError("--at goes with --once JOB")

@@ -11,9 +11,9 @@ from runtime.supervisor import Supervisor
 
 class Engines:
     def __init__(self, settings: Settings) -> None:
-        stores = settings.stores
-        self.postgres = Postgres(settings.data_dir) if stores.database_url is None else None
-        self.valkey = Valkey(settings.data_dir) if stores.redis_url is None else None
+        self._stores = settings.stores
+        self.postgres = Postgres(settings.data_dir) if self._stores.database_url is None else None
+        self.valkey = Valkey(settings.data_dir) if self._stores.redis_url is None else None
 
     async def start(self, supervisor: Supervisor) -> None:
         """Starts what is needed. Raises EngineError, LockedError, ChildError."""
@@ -25,11 +25,20 @@ class Engines:
         if self.postgres is not None:
             await self.postgres.create_database()
 
-    def environment(self) -> Mapping[str, str]:
-        """The settings that lead to what was started."""
-        urls = {}
+    @property
+    def database_url(self) -> str:
         if self.postgres is not None:
-            urls["DATABASE_URL"] = self.postgres.url()
+            return self.postgres.url()
+        url = self._stores.database_url
+        return url.get_secret_value() if url is not None else ""
+
+    @property
+    def redis_url(self) -> str:
         if self.valkey is not None:
-            urls["REDIS_URL"] = self.valkey.url()
-        return urls
+            return self.valkey.url()
+        url = self._stores.redis_url
+        return url.get_secret_value() if url is not None else ""
+
+    def environment(self) -> Mapping[str, str]:
+        """The settings that lead to the stores, embedded or not."""
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
