@@ -12,6 +12,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, TypeAlias
 
 import hiredis
@@ -94,10 +95,10 @@ class _Connection(asyncio.Protocol):
     def _flush(self) -> None:
         if self._transport is None or not self._unsent:
             return
-        due = self._loop.time() + self._timeout
+        due = monotonic() + self._timeout  # the loop's own clock may stand still while callbacks run
         self._due.append((due, self._queued))
         if self._timer is None:
-            self._timer = self._loop.call_at(due, self._on_time)
+            self._timer = self._loop.call_later(self._timeout, self._on_time)
         self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
 
@@ -108,10 +109,11 @@ class _Connection(asyncio.Protocol):
             due.popleft()
         if not due:
             return
-        if due[0][0] <= self._loop.time():
+        left = due[0][0] - monotonic()
+        if left <= 0:
             self._timer = self._loop.call_later(_LAST_LOOK, self._judge, due[0][1])
         else:
-            self._timer = self._loop.call_at(due[0][0], self._on_time)
+            self._timer = self._loop.call_later(left, self._on_time)
 
     def _judge(self, batch: int) -> None:
         if self._answered < batch:

@@ -209,7 +209,6 @@ class Connection(asyncio.Protocol):
         elif self._reader.ends_with_connection and error is None:
             self._finish()
         elif self._is_stale(exchange):
-            exchange.retried = True
             exchange.carrier = None
             if self._give_up():
                 self._owner.replace(self, exchange)
@@ -217,11 +216,11 @@ class Connection(asyncio.Protocol):
             self._fail("reset", f"the upstream closed the connection{f': {error}' if error else ''}")
 
     def _is_stale(self, exchange: Exchange) -> bool:
+        # Its replacement is fresh, so no exchange is replayed twice.
         return (
             self._carried > 0
             and not self._received
             and exchange.replayable
-            and not exchange.retried
             and self._loop.time() - self._started <= _STALE_WITHIN
         )
 

@@ -43,7 +43,6 @@ class Exchange:
         "is_head",
         "paused",
         "response_started",
-        "retried",
         "sent",
         "sink",
     )
@@ -57,7 +56,6 @@ class Exchange:
         self.done = False
         self.paused = False
         self.sent = False
-        self.retried = False
         self.response_started = False
 
     @property

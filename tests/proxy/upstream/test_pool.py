@@ -94,26 +94,35 @@ async def test_who_waits_gets_the_slot_of_an_exchange_that_was_given_up(play: Pl
     async def behave(peer: Peer) -> None:
         await peer.request()
         if peer.number == 1:
+            asked.set()
             await peer.gone()
         await peer.say(OK)
 
+    asked = asyncio.Event()
     scene = await play(behave, max_connections=1)
     stuck, waiting = scene.post(), scene.post()
-    while scene.server.accepted == 0:
-        await asyncio.sleep(0.001)
+    await asked.wait()
     assert stuck.exchange is not None
     stuck.exchange.close()
     await waiting.ended()
 
 
 async def test_who_leaves_while_waiting_is_passed_over(play: Play) -> None:
-    scene = await play(answering(OK), max_connections=1)
-    first, second, third = scene.post(), scene.post(), scene.post()
+    seen: list[bytes] = []
+
+    async def behave(peer: Peer) -> None:
+        while True:
+            seen.append((await peer.request())[1])
+            await peer.say(OK)
+
+    scene = await play(behave, max_connections=1)
+    first, second, third = scene.post(b"1"), scene.post(b"2"), scene.post(b"3")
     assert second.exchange is not None
     second.exchange.close()
     await first.ended()
     await third.ended()
     assert second.events == []
+    assert seen == [b"1", b"3"]
 
 
 async def test_an_idle_connection_is_closed_after_its_time(play: Play) -> None:
