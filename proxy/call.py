@@ -193,7 +193,7 @@ class Call:
         )
         self._house.settler.settle(
             ticket.hold(self._admitted.period_start_ms),
-            Amounts(1, usage.total_tokens, money.price),
+            Amounts(1, usage.total_tokens, money.price, len(ticket.asked.body) + self._response_bytes),
             form.write(record),
         )
         self._house.measures.settled(record)

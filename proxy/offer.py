@@ -79,7 +79,9 @@ def offer(asked: Asked, prompt: Estimate, quote: Quote) -> Offer:
     if asked.endpoint.metering is not Metering.FREE:
         output = output_bound(asked.endpoint.template, asked.request, asked.model)
     least = min(output, _LEAST_OUTPUT * choices(asked)) if may_be_bounded(asked) else output
-    demand = Demand(tokens, quote.most(tokens, 0), output, least, quote.most_per_output_token())
+    demand = Demand(
+        tokens, quote.most(tokens, 0), output, least, quote.most_per_output_token(), len(asked.body)
+    )
     return Offer(prompt, demand, quote)
 
 

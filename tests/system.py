@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,7 +47,10 @@ class Tenant:
 
 @dataclass
 class System:
-    """`proxy_url` and `upstream_url` without `/v1`. Children are started by `start` and ended by `stop`."""
+    """`proxy_url` and `upstream_url` without `/v1`. Children are started by `start` and ended by `stop`.
+
+    `upstream_options` are further words for the simulator's command line.
+    """
 
     database_url: str
     redis_url: str
@@ -55,6 +58,7 @@ class System:
     children: dict[str, Child] = field(default_factory=dict)
     proxy_url: str = ""
     upstream_url: str = ""
+    upstream_options: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -81,7 +85,8 @@ class System:
     def _program(self, name: str) -> Program:
         parts = Parts(self.settings, self.environ)
         if name == "upstream":
-            return parts.simulated_upstream("127.0.0.1", int(self.upstream_url.rpartition(":")[2]))
+            program = parts.simulated_upstream("127.0.0.1", int(self.upstream_url.rpartition(":")[2]))
+            return replace(program, argv=[*program.argv, *self.upstream_options])
         return parts.proxies()[0] if name == "proxy" else parts.background(name)
 
     def client(self, tenant: Tenant, **options: Any) -> httpx.AsyncClient:
@@ -125,12 +130,22 @@ class System:
         query = "select * from usage where organization_id = $1 order by occurred_at, request_id"
 
         async def enough() -> list[dict[str, Any]] | None:
-            rows = await self._fetch(query, tenant.organization_id)
+            rows = await self.fetch(query, tenant.organization_id)
             return rows if len(rows) >= count else None
 
         rows = await until(enough, f"{count} records of {tenant.organization_id}")
         assert len(rows) == count
         return rows
+
+    async def forget_counters(self, tenant: Tenant) -> None:
+        """As if Redis had lost what the organization used in this period."""
+        redis = Redis.from_url(self.redis_url)
+        try:
+            lost = [key async for key in redis.scan_iter(f"*:period:o:{tenant.organization_id}:*")]
+            assert lost
+            await redis.delete(*lost)
+        finally:
+            await redis.aclose()
 
     async def execute(self, query: str, *arguments: Any) -> None:
         connection = await asyncpg.connect(self.database_url, timeout=5)
@@ -139,7 +154,7 @@ class System:
         finally:
             await connection.close(timeout=5)
 
-    async def _fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+    async def fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         connection = await asyncpg.connect(self.database_url, timeout=5)
         try:
             return [dict(row) for row in await connection.fetch(query, *arguments)]

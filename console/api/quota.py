@@ -22,11 +22,11 @@ from proxy.quota.view import HoldView, LimitState, read_holds, read_quota
 ScopeKind = Literal["organization", "project", "key"]
 
 _KINDS: dict[str, ScopeKind] = {"o": "organization", "p": "project", "k": "key"}
-_MONEY = frozenset(kind.name for kind in LIMITS if kind.measure == "m")
+_MEASURES = {kind.name: kind.measure for kind in LIMITS}
 
 
 class LimitNow(BaseModel):
-    """One limit. -1 is unlimited. Money is a decimal string in `currency`, all else a count.
+    """One limit. -1 is unlimited. Money is a decimal string in `currency`, traffic one in GB, all else a count.
 
     `held` is what running requests have reserved. `resets_at` is null for what ends with the requests themselves.
     """
@@ -107,10 +107,10 @@ async def _limits(
 
 def _limit(state: LimitState, currency: str) -> LimitNow:
     kind, _, identifier = state.scope.partition(":")
-    money = state.name in _MONEY
+    measure = _MEASURES[state.name]
 
     def amount(value: int, *, may_be_unlimited: bool = False) -> int | str:
-        if not money:
+        if measure not in ("m", "b"):
             return value
         return str(UNLIMITED) if may_be_unlimited and value < 0 else nano_text(value)
 
@@ -122,7 +122,7 @@ def _limit(state: LimitState, currency: str) -> LimitNow:
         used=amount(state.used),
         held=amount(state.held),
         remaining=amount(state.remaining, may_be_unlimited=True),
-        currency=currency if money else None,
+        currency=currency if measure == "m" else None,
         resets_at=state.resets_at,
     )
 

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 
 class Amounts(NamedTuple):
-    """Used or held, in the order of MEASURES: requests, tokens, nano-money of the plan's currency."""
+    """Used or held, in the order of MEASURES: requests, tokens, nano-money of the plan's currency, bytes."""
 
     requests: int
     tokens: int
     money: int
+    traffic: int = 0
 
 
 NOTHING = Amounts(0, 0, 0)
@@ -29,7 +30,8 @@ class Demand:
     """What a request may come to: linear in the tokens of its answer.
 
     `least_output` is the smallest bound of the answer that is still worth a call; equal to `output` where the
-    caller set the bound and it may not be lowered.
+    caller set the bound and it may not be lowered. `traffic` is what the request itself brought: how many bytes an
+    answer has is not known before, so a limit of traffic ends with the answers that were under way.
     """
 
     input_tokens: int
@@ -37,12 +39,14 @@ class Demand:
     output: int
     least_output: int
     money_per_output_token: int
+    traffic: int = 0
 
     def row(self) -> tuple[str | int, ...]:
         """The measures as the admission script takes them: name, amount without output, amount per token."""
         return (
-            3,
+            4,
             *("r", 1, 0),
             *("t", self.input_tokens, 1),
             *("m", self.input_money, self.money_per_output_token),
+            *("b", self.traffic, 0),
         )

@@ -12,16 +12,22 @@ from typing import Final, Literal
 from ledger.limits import UNLIMITED, Limits
 
 Window = Literal["concurrent", "minute", "period"]
-Measure = Literal["r", "t", "m"]
+Measure = Literal["r", "t", "m", "b"]
 
-MEASURES: Final[tuple[Measure, ...]] = ("r", "t", "m")
-"""Requests, tokens, and money in nano-units of the plan's currency."""
+MEASURES: Final[tuple[Measure, ...]] = ("r", "t", "m", "b")
+"""Requests, tokens, money in nano-units of the plan's currency, and bytes of bodies in both directions."""
 
 NANO: Final = 10**9
+GB: Final = 10**9
 
 
 def _money(amount: Decimal) -> int:
     return UNLIMITED if amount < 0 else int(amount * NANO)
+
+
+def _bytes(gigabytes: int) -> int:
+    # Lua's numbers are exact up to 2^53; a limit above that is none that anybody reaches.
+    return UNLIMITED if gigabytes < 0 else min(gigabytes * GB, 2**53)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ LIMITS: Final[tuple[LimitKind, ...]] = (
     LimitKind("tokens_per_minute", "t", "minute", lambda limits: limits.tokens_per_minute),
     LimitKind("tokens_per_month", "t", "period", lambda limits: limits.tokens_per_month),
     LimitKind("spend_per_month", "m", "period", lambda limits: _money(limits.spend_per_month)),
+    LimitKind("traffic_gb_per_month", "b", "period", lambda limits: _bytes(limits.traffic_gb_per_month)),
 )
 
 _BY_PLACE: Final = {(kind.window, kind.measure): kind for kind in LIMITS}

@@ -16,7 +16,7 @@ def refusal(refused: Refused, currency: str) -> Refusal:
     requests, 402 `insufficient_quota` for its money."""
     kind = refused.kind
     whose = _WHOSE[refused.scope.id.partition(":")[0]]
-    unit = {"r": "requests", "t": "tokens", "m": currency}[kind.measure]
+    unit = {"r": "requests", "t": "tokens", "m": currency, "b": "GB"}[kind.measure]
     amounts = " ".join(
         f"{word} {_amount(value, kind.measure)} {unit}{mark}"
         for word, value, mark in (
@@ -46,7 +46,7 @@ def refusal(refused: Refused, currency: str) -> Refusal:
 
 
 def _amount(value: int, measure: str) -> str:
-    return f"{Decimal(value).scaleb(-9):f}" if measure == "m" else str(value)
+    return f"{Decimal(value).scaleb(-9):f}" if measure in ("m", "b") else str(value)
 
 
 def _span(ms: int) -> str:

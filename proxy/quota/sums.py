@@ -10,7 +10,8 @@ from proxy.quota.limits import Scope
 _COLUMNS: Final = {"o": "organization_id", "p": "project_id", "k": "key_id"}
 _QUERY: Final = """
     select count(*) as requests, coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,
-           coalesce(sum(price_nano) filter (where currency = $4), 0)::bigint as money
+           coalesce(sum(price_nano) filter (where currency = $4), 0)::bigint as money,
+           coalesce(sum(request_bytes + response_bytes), 0)::bigint as traffic
       from usage
      where organization_id = $1 and {column} = $5 and occurred_at >= $2 and occurred_at < $3
 """
@@ -32,4 +33,4 @@ class LedgerSums:
                 query, organization_id, period.start, period.end, currency, identifier, timeout=self._timeout
             )
         assert row is not None  # an aggregate always has its row
-        return Amounts(row["requests"], row["tokens"], row["money"])
+        return Amounts(row["requests"], row["tokens"], row["money"], row["traffic"])

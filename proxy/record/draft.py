@@ -75,4 +75,4 @@ def expired(draft: Draft, *, at_ms: int, now_ms: int, delivered: int) -> tuple[U
         price_nano_eur=record.price_nano_eur + delivered * money.price_eur,
         duration_ms=max(0, now_ms - at_ms),
     )
-    return completed, Amounts(1, completed.usage.total_tokens, completed.price_nano)
+    return completed, Amounts(1, completed.usage.total_tokens, completed.price_nano, completed.request_bytes)

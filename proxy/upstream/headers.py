@@ -21,8 +21,11 @@ _NOT_UPSTREAM = _HOP_BY_HOP | frozenset(
     )
 )  # fmt: skip
 _NOT_UPSTREAM_PREFIXES = (b"proxy-", b"x-tollkeeper-", b"x-forwarded-")
-# alt-svc would send our clients to the upstream's other doors, at our address.
-_NOT_BACK = _HOP_BY_HOP | frozenset((b"set-cookie", b"set-cookie2", b"alt-svc"))
+# alt-svc would send our clients to the upstream's other doors, at our address. Whose account it is there is not
+# their business.
+_NOT_BACK = _HOP_BY_HOP | frozenset(
+    (b"set-cookie", b"set-cookie2", b"alt-svc", b"openai-organization", b"openai-project")
+)
 _NOT_BACK_PREFIXES = (b"proxy-", b"x-tollkeeper-", b"x-ratelimit-")
 # Usage is read from the body as it passes, so the body must come unencoded.
 _IDENTITY: Header = (b"accept-encoding", b"identity")

@@ -140,3 +140,19 @@ async def test_a_limited_key_does_not_limit_its_neighbour(house: System) -> None
     other = await house.another_key(tenant)
     assert statuses(await storm(house, tenant, chat(), clients=3)) == {200: 1, 429: 2}
     assert statuses(await storm(house, other, chat(), clients=3)) == {200: 3}
+
+
+async def test_traffic_of_a_month_is_limited_by_what_has_passed(house: System) -> None:
+    tenant = await house.tenant(limits=Limits(traffic_gb_per_month=1), unpriced_models="allow")
+    async with house.client(tenant) as client:
+        answer = await client.post(CHAT, json=chat())
+        [row] = await house.records(tenant, 1)
+        assert row["request_bytes"] == len(answer.request.content)
+        assert row["response_bytes"] == len(answer.content)
+        await house.execute(
+            "update usage set response_bytes = 1000000000 where organization_id = $1", tenant.organization_id
+        )
+        await house.forget_counters(tenant)
+        refused = await client.post(CHAT, json=chat())
+    assert refused.status_code == 429
+    assert "traffic_gb_per_month" in refused.json()["error"]["message"]

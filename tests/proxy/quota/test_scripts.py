@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis as SyncRedis
-from redis.asyncio import Redis
 
 from ledger.limits import Limits
 from proxy.pipeline import RedisPipeline
@@ -16,7 +15,7 @@ from proxy.quota.admission import Admitted, Answer, OtherPeriod, Refused, TooLat
 from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
-from proxy.quota.scripts import Scripts
+from proxy.quota.scripts import Scripts, source
 
 TTL_MS = 60_000
 MONTH = Span(0, 10**13, 2 * 10**13)
@@ -107,9 +106,19 @@ async def test_a_refused_request_writes_nothing(redis: RedisPipeline) -> None:
 async def test_a_settlement_replaces_the_hold_by_what_was_used(redis: RedisPipeline) -> None:
     some = await quota(redis, tokens_per_minute=1000)
     assert isinstance(await some.admit("one", tokens=100, output=200, money=7), Admitted)
-    assert await some.counters() == {"s": 1, "r": 0, "t": 0, "m": 0, "hr": 1, "ht": 300, "hm": 7}
+    assert await some.counters() == {"s": 1, "r": 0, "t": 0, "m": 0, "b": 0, "hr": 1, "ht": 300, "hm": 7}
     assert await some.settle("one", Amounts(1, 120, 3)) == settlement.DONE
-    assert await some.counters() == {"s": 1, "r": 1, "t": 120, "m": 3, "hr": 0, "ht": 0, "hm": 0}
+    assert await some.counters() == {
+        "s": 1,
+        "r": 1,
+        "t": 120,
+        "m": 3,
+        "b": 0,
+        "hr": 0,
+        "ht": 0,
+        "hm": 0,
+        "hb": 0,
+    }
     live = await some.live()
     assert (live["c"], live["t"], live["r"]) == (0, 120, 1)
     assert await some.records() == 1
@@ -138,7 +147,17 @@ async def test_a_release_leaves_no_trace_but_the_memory_of_it(redis: RedisPipeli
     some = await quota(redis, requests_per_minute=1, tokens_per_minute=100)
     await some.admit("one", tokens=50)
     assert await some.settle("one", NOTHING, "release") == settlement.DONE
-    assert await some.counters() == {"s": 1, "r": 0, "t": 0, "m": 0, "hr": 0, "ht": 0, "hm": 0}
+    assert await some.counters() == {
+        "s": 1,
+        "r": 0,
+        "t": 0,
+        "m": 0,
+        "b": 0,
+        "hr": 0,
+        "ht": 0,
+        "hm": 0,
+        "hb": 0,
+    }
     assert isinstance(await some.admit("two", tokens=100), Admitted)
     assert await some.records() == 0
 
@@ -245,8 +264,6 @@ def test_held_and_used_always_add_up_and_never_pass_the_limit(
     sync_redis: SyncRedis, steps: list[tuple[str, int, int, int]]
 ) -> None:
     """Against a model in plain Python; usage never exceeds the hold, as the upstream keeps its bound."""
-    from proxy.quota.scripts import source
-
     sync_redis.flushdb()
     admit, settle = sync_redis.register_script(source("admit")), sync_redis.register_script(source("settle"))
     limit = 100
@@ -262,7 +279,7 @@ def test_held_and_used_always_add_up_and_never_pass_the_limit(
             names, arguments = question(
                 PARTITION, name, (scope,), MONTH, demand, latest_ms=0, ttl_ms=TTL_MS, what=b""
             )
-            reply = answer(admit(names, arguments), (scope,))  # type: ignore[arg-type]
+            reply = answer(admit(names, arguments), (scope,))
             fits = used + sum(held.values()) + tokens <= limit
             assert isinstance(reply, Admitted if fits else Refused)
             if fits:
@@ -280,21 +297,18 @@ def test_held_and_used_always_add_up_and_never_pass_the_limit(
                 used += amount
                 del held[name]
                 done.add(name)
-        counters = {
-            k.decode(): int(v) for k, v in sync_redis.hgetall(keys.period(PARTITION, scope.id, 0)).items()
-        }  # type: ignore[union-attr]
+        raw: dict[bytes, bytes] = sync_redis.hgetall(keys.period(PARTITION, scope.id, 0))  # type: ignore[assignment]
+        counters = {name.decode(): int(value) for name, value in raw.items()}
         assert counters.get("t", 0) == used
         assert counters.get("ht", 0) == sum(held.values())
         assert used + sum(held.values()) <= limit
 
 
-async def test_every_key_of_a_question_lies_in_one_slot(redis: RedisPipeline, redis_url: str) -> None:
+async def test_every_key_of_a_question_lies_in_one_slot(redis: RedisPipeline) -> None:
     some = await quota(redis, Limits(requests_per_minute=1))
     names, _ = question(
         PARTITION, "one", some.scopes, MONTH, Demand(1, 0, 0, 0, 0), latest_ms=0, ttl_ms=1, what=b""
     )
     names += settlement.settle(some.hold("one"), NOTHING, b"")[0]
     assert {name.partition("}")[0] for name in names} == {"{p07"}
-    client = Redis.from_url(redis_url)
-    assert len({await client.execute_command("CLUSTER", "KEYSLOT", name) for name in names}) == 1
-    await client.aclose()
+    assert len({await redis.execute("CLUSTER", "KEYSLOT", name) for name in names}) == 1
