@@ -41,7 +41,9 @@ async def read_body(receive: Receive, headers: Headers, most: int) -> bytes:
                 raise await _too_large(receive, headers, most)
             return b"".join(pieces)
     except TimeoutError:
-        raise Refusal(408, "The body of the request did not arrive in time.", code="request_timeout") from None
+        raise Refusal(
+            408, "The body of the request did not arrive in time.", code="request_timeout"
+        ) from None
 
 
 def _declared(headers: Headers) -> int:
