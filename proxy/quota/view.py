@@ -19,7 +19,7 @@ BUCKET_MS, SLOTS = 2000, 31
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """One limit of one scope now. Units: requests, tokens, nano-money of the plan's currency, or bytes; -1 is unlimited.
+    """One limit of one scope now: requests, tokens, nano-money of the plan's currency, or bytes; -1 is unlimited.
 
     `held` is reserved by running requests and comes back in part; `used` is settled. `remaining` is -1 where the
     limit is. `resets_at` is when all of it is free again; None for what only ends with the requests themselves.
