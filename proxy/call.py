@@ -16,7 +16,7 @@ from proxy.errors import Refusal, unavailable
 from proxy.house import House
 from proxy.identity.principal import Principal
 from proxy.life import Action, Actions, Life
-from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
+from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer, begins_stream
 from proxy.meter.chunk_filter import ChunkFilter
 from proxy.meter.completion import count_completion
 from proxy.offer import body_for
@@ -66,6 +66,7 @@ class Call:
         self._exchange: Exchange | None = None
         self._filter: ChunkFilter | None = None
         self._answer: Answer = JsonAnswer()
+        self._kind_known = False
         self._asked_for_usage = False
         self._status = 0
         self._head: list[Header] | None = None
@@ -124,13 +125,16 @@ class Call:
         self._status = status
         self._first_byte_ms = self._elapsed_ms()
         if is_event_stream(headers):
-            self._answer = StreamedAnswer()
-            if self._asked_for_usage:
-                self._filter = ChunkFilter()
-        self._head = answer_headers(headers, keep_length=self._filter is None)
+            self._is_stream()
+        may_shrink = self._asked_for_usage and (self._filter is not None or status < 400)
+        self._head = answer_headers(headers, keep_length=not may_shrink)
         self._act(self._life.head_arrived())
 
     def on_body(self, data: bytes) -> None:
+        if not self._kind_known:
+            self._kind_known = True
+            if self._status < 400 and begins_stream(data):
+                self._is_stream()
         self._answer.feed(data)
         self._events += data.count(b"\n\n")
         if self._filter is not None:
@@ -145,6 +149,12 @@ class Call:
         self._failure = error
         self._flush()
         self._act(self._life.upstream_failed())
+
+    def _is_stream(self) -> None:
+        self._kind_known = True
+        self._answer = StreamedAnswer()
+        if self._asked_for_usage:
+            self._filter = ChunkFilter()
 
     # -- What follows from it
 

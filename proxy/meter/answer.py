@@ -14,6 +14,12 @@ LARGEST_BODY: Final = 64 * 1024 * 1024
 """A JSON answer is read for its usage up to this size; the bytes of a larger one still pass."""
 
 
+def begins_stream(data: bytes) -> bool:
+    """Whether an answer that begins so is a stream, whatever its content type says: fields of events (data, event,
+    id, retry) and comments begin with letters that no JSON object or list begins with."""
+    return data[:1] in (b"d", b"e", b"i", b"r", b":")
+
+
 class Answer(Protocol):
     """Fed with what passes; asked at the end."""
 
