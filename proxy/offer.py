@@ -38,19 +38,20 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
             f"The plan {terms.plan_name} does not include {endpoint.template}.",
             code="endpoint_not_allowed",
         )
-    if not asked.model:
+    if not asked.model and endpoint.metering is Metering.FREE:
         return
+    model = asked.model or "that a stored prompt names"
     if not terms.allows_model(asked.model):
         raise Refusal(
             403,
-            f"The plan {terms.plan_name} does not include the model {asked.model}.",
+            f"The plan {terms.plan_name} does not include the model {model}.",
             code="model_not_allowed",
             param="model",
         )
     if quote.entry is None and not terms.allows_unpriced_models:
         raise Refusal(
             402,
-            f"The model {asked.model} has no price here, so it can't be used under the plan {terms.plan_name}.",
+            f"The model {model} has no price here, so it can't be used under the plan {terms.plan_name}.",
             type="insufficient_quota",
             code="model_not_priced",
             param="model",

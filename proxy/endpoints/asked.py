@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.endpoints.catalogue import Endpoint
+from proxy.endpoints.catalogue import Endpoint, Metering
 from proxy.errors import Refusal
 
 LABEL_HEADER: Final = b"x-tollkeeper-label"
@@ -17,7 +17,8 @@ _BOUNDS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`body` as the client sent it, `request` decoded. A call without a body has no model."""
+    """`body` as the client sent it, `request` decoded. `model` is empty for a call without a body, and where a prompt
+    stored upstream names it."""
 
     endpoint: Endpoint
     body: bytes
@@ -42,11 +43,7 @@ def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]
         ) from None
     if not isinstance(request, dict):
         raise Refusal(400, "The body must be a JSON object.")
-    model = request.get("model")
-    if model is None:
-        raise Refusal(400, "you must provide a model parameter", param="model")
-    if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():
-        raise _wrong("model", "a name of a model")
+    model = _model(endpoint, request)
     stream = request.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise _wrong("stream", "a boolean")
@@ -57,6 +54,17 @@ def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]
     for name in ("n", "best_of"):
         _check_count(request, name, 1)
     return Asked(endpoint, body, request, model, stream is True, _cleaned(label or _label(request)))
+
+
+def _model(endpoint: Endpoint, request: Mapping[str, Any]) -> str:
+    model = request.get("model")
+    if model is None:
+        if endpoint.metering is Metering.RESPONSES and isinstance(request.get("prompt"), dict):
+            return ""
+        raise Refusal(400, "you must provide a model parameter", param="model")
+    if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():
+        raise _wrong("model", "a name of a model")
+    return model
 
 
 def _check_count(request: Mapping[str, Any], name: str, least: int) -> None:
