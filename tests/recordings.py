@@ -1,0 +1,127 @@
+"""Recorded traffic of the real OpenAI: what was sent, what was answered, and what it used."""
+
+import gzip
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "openai-traffic.jsonl.gz"
+POSTED = ("/chat/completions", "/completions", "/responses", "/embeddings")
+TOKENS = {
+    "input_tokens": ("prompt_tokens", "input_tokens"),
+    "cached_input_tokens": ("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens"),
+    "cache_write_tokens": (
+        "prompt_tokens_details.cache_write_tokens",
+        "input_tokens_details.cache_write_tokens",
+    ),
+    "audio_input_tokens": ("prompt_tokens_details.audio_tokens", "input_tokens_details.audio_tokens"),
+    "image_input_tokens": ("prompt_tokens_details.image_tokens", "input_tokens_details.image_tokens"),
+    "output_tokens": ("completion_tokens", "output_tokens"),
+    "reasoning_tokens": (
+        "completion_tokens_details.reasoning_tokens",
+        "output_tokens_details.reasoning_tokens",
+    ),
+    "audio_output_tokens": ("completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens"),
+    "image_output_tokens": ("completion_tokens_details.image_tokens", "output_tokens_details.image_tokens"),
+}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded call. `path` is where OpenAI has it: Azure's deployments and versions are left out."""
+
+    id: str
+    method: str
+    path: str
+    sent: bytes
+    status: int
+    headers: dict[str, str]
+    answered: bytes
+    usage: dict[str, Any] | None
+
+    @cached_property
+    def request(self) -> dict[str, Any]:
+        decoded: dict[str, Any] = json.loads(self.sent) if self.sent else {}
+        return decoded
+
+    @property
+    def asks_usage(self) -> bool:
+        options = self.request.get("stream_options") or {}
+        return bool(self.request.get("stream") and options.get("include_usage"))
+
+    @property
+    def expected(self) -> bytes:
+        """The recorded answer, without the usage that OpenAI sends to those only who ask for it."""
+        return unasked_for(self.answered) if self.is_chat_stream and not self.asks_usage else self.answered
+
+    @property
+    def is_chat_stream(self) -> bool:
+        return self.path.endswith("/completions") and bool(self.request.get("stream"))
+
+
+def recordings() -> list[Recording]:
+    """Those of our endpoints, of OpenAI and of Azure."""
+    found = []
+    for line in gzip.decompress(CORPUS.read_bytes()).splitlines():
+        row = json.loads(line)
+        method, path = row["method"], _path(row["endpoint"])
+        if (method, path) != ("GET", "/v1/models") and not (
+            (method == "GET" and re.fullmatch("/v1/models/[^/]+", path))
+            or (method == "POST" and path.removeprefix("/v1") in POSTED)
+        ):
+            continue
+        assert not row["request_body_b64"]
+        assert not row["response_body_b64"]
+        found.append(
+            Recording(
+                row["id"],
+                method,
+                path,
+                row["request_body"].encode(),
+                row["response_status"],
+                row["response_headers"],
+                row["response_body"].encode(),
+                row["usage"],
+            )
+        )
+    return found
+
+
+def _path(endpoint: str) -> str:
+    """`/openai/deployments/NAME/chat/completions` and the like, as OpenAI has it."""
+    return re.sub(r"^/+(openai/deployments/[^/]+/|openai/v1/|v1/)?", "/v1/", endpoint)
+
+
+def told(usage: dict[str, Any]) -> dict[str, int]:
+    """The recorded usage by the names of our columns."""
+
+    def count(*places: str) -> int:
+        for place in places:
+            value: Any = usage
+            for step in place.split("."):
+                value = (value or {}).get(step)
+            if value is not None:
+                return int(value)
+        return 0
+
+    return {name: count(*places) for name, places in TOKENS.items()}
+
+
+def unasked_for(answered: bytes) -> bytes:
+    """What OpenAI would have streamed unasked: no chunk with nothing but usage, no member `usage`."""
+    kept = []
+    for event in re.split(r"(?<=\n\n)", answered.decode()):
+        chunk = json.loads(event[6:]) if event.startswith("data: {") else {}
+        if chunk.get("usage") and chunk["choices"] == []:
+            continue
+        if "usage" in chunk:
+            # In a string the quotation marks would be escaped.
+            found = re.search(r',\s*"usage"\s*:\s*', event)
+            assert found is not None
+            _, end = json.JSONDecoder().raw_decode(event, found.end())
+            event = event[: found.start()] + event[end:]
+        kept.append(event)
+    return "".join(kept).encode()
