@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from console.answers import send_answer
 from console.auth import Door
 from console.call import Call, Nothing, Operation, Services
-from console.errors import fault, method_not_allowed, refusal_of
+from console.errors import fault, method_not_allowed, not_found, refusal_of
 from console.inputs import ClientGoneError, read_body, read_query
 from console.measures import Measures
 from ledger.ids import new_id
@@ -85,6 +85,8 @@ class Endpoint:
         services: Services = scope["state"]["services"]
         actor, holder = await self._door.enter(operation.access, headers, services)
         ids: Mapping[str, str] = scope.get("path_params", {})
+        if not all(identifier.isprintable() for identifier in ids.values()):
+            raise not_found(scope["path"])
         query = read_query(scope["query_string"], operation.query)
         body = Nothing() if operation.method == "GET" else await read_body(headers, receive, operation.body)
         call = Call(services, actor, ids, body, query, services.clock(), holder)

@@ -37,10 +37,11 @@ def refusal_of(error: Exception) -> Refusal | None:
 
 
 def _of_ledger(error: LedgerError) -> Refusal:
+    message = error.message if error.param is None else f"'{error.param}': {error.message}"
     for kind, status, code in _LEDGER:
         if isinstance(error, kind):
-            return Refusal(status, error.message, code=code, param=error.param)
-    return Refusal(400, error.message, param=error.param)
+            return Refusal(status, message, code=code, param=error.param)
+    return Refusal(400, message, param=error.param)
 
 
 def invalid(error: ValidationError) -> Refusal:

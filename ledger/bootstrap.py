@@ -39,10 +39,15 @@ async def bootstrap(pool: Pool, hasher: KeyHasher, *, now: datetime, demo_key: s
     `demo_key` is the secret of an earlier start: as long as the ledger knows it, no other is made. Raises
     PriceListError and ExchangeRateError for files that cannot be used, and DatabaseUnavailable.
     """
+    examples = example_plans()
+    price_list = PriceList.load(_CONFIG / "prices" / "openai.yaml")
+    rates = ExchangeRates.load(_CONFIG / "prices" / "exchange_rates.csv")
     async with transaction(pool) as connection:
         await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
-        made = [terms.name for terms in example_plans() if await _plan(connection, terms)]
-        await _prices(connection)
+        made = [terms.name for terms in examples if await _plan(connection, terms)]
+        for ref in await prices.store(connection, price_list):
+            log.warning("the ledger keeps a price of its own for %s", ref)
+        await exchange.store(connection, rates)
         organization_id, key = await _demonstration(connection, hasher, now, demo_key)
     return Bootstrap(organization_id, key, tuple(made))
 
@@ -58,12 +63,6 @@ async def _plan(connection: Connection, terms: PlanTerms) -> bool:
         return False
     await plans.create(connection, ACTOR, terms)
     return True
-
-
-async def _prices(connection: Connection) -> None:
-    for ref in await prices.store(connection, PriceList.load(_CONFIG / "prices" / "openai.yaml")):
-        log.warning("the ledger keeps a price of its own for %s", ref)
-    await exchange.store(connection, ExchangeRates.load(_CONFIG / "prices" / "exchange_rates.csv"))
 
 
 async def _demonstration(

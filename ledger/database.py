@@ -25,14 +25,13 @@ class DatabaseUnavailable(Exception):
 
 
 _OUTAGES = (
-    OSError,
+    ConnectionError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
-    asyncpg.InterfaceError,
 )
 
 
@@ -79,11 +78,36 @@ async def close_pool(pool: Pool) -> None:
 @asynccontextmanager
 async def reading(pool: Pool, *, acquire_seconds: float = ACQUIRE_SECONDS) -> AsyncIterator[Connection]:
     """A pooled connection. Raises DatabaseUnavailable for an outage, also in the middle of the block."""
+    opened = False
     try:
         async with pool.acquire(timeout=acquire_seconds) as connection:
-            yield connection
+            opened = True
+            try:
+                yield connection
+            except asyncpg.InterfaceError as error:
+                # Also what asyncpg raises for a fault of ours, which is no outage.
+                if _lost(connection):
+                    raise _unavailable(error) from error
+                raise
     except _OUTAGES as error:
-        raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+        raise _unavailable(error) from error
+    except (OSError, asyncpg.InterfaceError) as error:
+        # No such socket, no such host, a pool that closes; once opened, nothing of Postgres.
+        if opened:
+            raise
+        raise _unavailable(error) from error
+
+
+def _lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        # The pool takes a broken connection away from whoever works with it.
+        return True
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"{type(error).__name__}: {error}")
 
 
 @asynccontextmanager

@@ -30,4 +30,6 @@ async def replace(call: Call[SubscriptionWish, Nothing]) -> SubscriptionState:
             start=call.body.start,
         )
     await announce(call.services.redis, made.organization_id)
-    return SubscriptionState(status=made.status_at(max(call.now, made.start)), **dict(made))
+    # A start that was not named is now, even if two clocks moved it by a little.
+    status = made.status_at(call.now if call.body.start is not None else made.start)
+    return SubscriptionState(status=status, **dict(made))
