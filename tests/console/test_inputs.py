@@ -2,7 +2,6 @@ import asyncio
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,26 +23,29 @@ values = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"{",
-        b"",
-        b"null,",
-        b"\xff\xfe",
-        b'{"name": "\\ud800"}',
-        b'{"name": NaN}',
-        b"[" * 50_000,
-        b'{"name":1e999}',
-    ],
-)
-async def test_broken_json_is_refused(console: Console, body: bytes) -> None:
-    refused(await console.admin.post(PATH, content=body, headers=JSON), 400, says="JSON")
+BROKEN = [
+    b"{",
+    b"",
+    b"null,",
+    b"\xff\xfe",
+    b'{"name": "\\ud800"}',
+    b'{"name": NaN}',
+    b"[" * 50_000,
+    b'{"name":1e999}',
+]
 
 
-@pytest.mark.parametrize("body", [b"[]", b'"x"', b"7", b"null", b"true"])
-async def test_what_is_no_object_is_refused(console: Console, body: bytes) -> None:
-    refused(await console.admin.post(PATH, content=body, headers=JSON), 400, says="object")
+async def test_broken_json_is_refused(console: Console) -> None:
+    for body in BROKEN:
+        refused(await console.admin.post(PATH, content=body, headers=JSON), 400, says="JSON")
+
+
+NO_OBJECTS = [b"[]", b'"x"', b"7", b"null", b"true"]
+
+
+async def test_what_is_no_object_is_refused(console: Console) -> None:
+    for body in NO_OBJECTS:
+        refused(await console.admin.post(PATH, content=body, headers=JSON), 400, says="object")
 
 
 async def test_other_content_types_are_refused(console: Console) -> None:
