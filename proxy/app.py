@@ -1,8 +1,10 @@
 """The proxy as an ASGI application: built from settings, opened and closed by the server's lifespan."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,26 +31,28 @@ from proxy.quota.scripts import Scripts
 from proxy.quota.sums import LedgerSums
 from proxy.record.settler import Settler
 from proxy.relay.asgi import Receive, Scope, Send
-from proxy.running import Running
+from proxy.running import CLIENT_STALL_SECONDS, Running
 from proxy.upstream.route import Route
 
 _ENCODINGS: Final = Path(config.__file__).parent / "encodings"
 _SETTLE_SECONDS: Final = 10.0
 """How long the last settlements may take to be confirmed when the process stops."""
+_AGAIN_SECONDS: Final = 0.5
 
 _log = structlog.get_logger(__name__)
 
 
-def create_app(settings: Settings) -> "Proxy":
+def create_app(settings: Settings, *, client_stall_seconds: float = CLIENT_STALL_SECONDS) -> "Proxy":
     """The application. Nothing is opened before the server's start-up event."""
-    return Proxy(settings)
+    return Proxy(settings, client_stall_seconds)
 
 
 class Proxy:
     """One proxy process. Owns the house, its connections and its background tasks."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, client_stall_seconds: float) -> None:
         self._settings = settings
+        self._client_stall_seconds = client_stall_seconds
         self._house: House | None = None
         self._redis: RedisPipeline | None = None
 
@@ -96,7 +100,7 @@ class Proxy:
         ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
         clock = RedisClock()
         hasher = KeyHasher(secret.get_secret_value().encode())
-        running = Running(redis, scripts, ttl_ms)
+        running = Running(redis, scripts, ttl_ms, self._client_stall_seconds)
         route = Route(settings.upstream)
         stack.push_async_callback(route.close)
         house = House(
@@ -121,8 +125,12 @@ class Proxy:
             house.keys.forget(organization_id)
             changed.set()
 
-        for work in (listen(listener, forget), house.prices.keep_fresh(changed), running.watch()):
-            stack.push_async_callback(_end, asyncio.create_task(work))
+        for work in (
+            partial(listen, listener, forget),
+            partial(house.prices.keep_fresh, changed),
+            running.watch,
+        ):
+            stack.push_async_callback(_end, asyncio.create_task(_unceasing(work)))
         self._house, self._redis = house, redis
 
     async def _page(self, path: str, send: Send) -> None:
@@ -168,6 +176,16 @@ async def _try_to_read(prices: PriceBook) -> None:
         await prices.read()
     except DatabaseUnavailable as error:
         _log.warning("postgres is not reachable yet", reason=str(error)[:200])
+
+
+async def _unceasing(work: Callable[[], Awaitable[None]]) -> None:
+    """Begins `work` again if it fails: without the watch, say, every running request would lose its hold."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - logged, and tried again
+            _log.exception("work in the background failed and begins again")
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -23,7 +23,7 @@ from proxy.offer import body_for
 from proxy.quota.admission import Admitted
 from proxy.quota.amounts import Amounts
 from proxy.record import form
-from proxy.relay.asgi import Receive, Scope, Send, send_error
+from proxy.relay.asgi import Message, Scope, Send, send_error
 from proxy.relay.head import answer_headers, is_event_stream, our_headers
 from proxy.relay.outbox import Outbox
 from proxy.ticket import Ticket
@@ -51,16 +51,17 @@ class Call:
         ticket: Ticket,
         admitted: Admitted,
         scope: Scope,
-        receive: Receive,
+        gone: asyncio.Future[None],
         send: Send,
     ) -> None:
+        """`gone` is done once the client has left (relay.asgi.until_gone); it is cancelled at the end."""
         self.ticket = ticket
         self._handing_over_since: float | None = None
         self._house = house
         self._life = life
         self._admitted = admitted
         self._scope = scope
-        self._receive = receive
+        self._gone = gone
         self._send = send
         self._outbox = Outbox(asyncio.get_running_loop())
         self._exchange: Exchange | None = None
@@ -99,10 +100,12 @@ class Call:
 
     async def run(self) -> None:
         """From the hold to the last byte. Returns when the client has its answer, or is gone."""
-        watch = asyncio.ensure_future(self._watch_client())
         self._house.running.add(self)
         try:
+            if self._gone.done():
+                self.client_left()
             self._act(self._life.admitted())
+            self._gone.add_done_callback(lambda _: self.client_left())
             await self._hand_over()
         except OSError:
             self._act(self._life.client_left())
@@ -111,7 +114,7 @@ class Call:
             raise
         finally:
             self._house.running.remove(self)
-            watch.cancel()
+            self._gone.cancel()
 
     # -- What happens to the call
 
@@ -136,19 +139,23 @@ class Call:
             if self._status < 400 and begins_stream(data):
                 self._is_stream()
         self._answer.feed(data)
-        self._events += data.count(b"\n\n")
+        self._events += data.count(b"\n\n") or data.count(b"\r\n\r\n")
         if self._filter is not None:
             data = self._filter.feed(data)
         self._put(data)
 
     def on_end(self) -> None:
-        self._flush()
-        self._act(self._life.answer_ended())
+        try:
+            self._flush()
+        finally:
+            self._act(self._life.answer_ended())
 
     def on_failure(self, error: UpstreamFailure) -> None:
         self._failure = error
-        self._flush()
-        self._act(self._life.upstream_failed())
+        try:
+            self._flush()
+        finally:
+            self._act(self._life.upstream_failed())
 
     def _is_stream(self) -> None:
         self._kind_known = True
@@ -167,7 +174,7 @@ class Call:
                     if self._exchange is not None:
                         self._exchange.close()
                 case Action.SETTLE:
-                    self._settle()
+                    self._try_to_settle()
                 case Action.END_CLIENT:
                     self._ended = True
                 case Action.ANSWER_ERROR:
@@ -184,6 +191,12 @@ class Call:
         self._exchange = self._house.route.forward(
             self._scope, body if asked.endpoint.takes_body else None, self
         )
+
+    def _try_to_settle(self) -> None:
+        try:
+            self._settle()
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets its end; the sweep settles what the hold says
+            _log.exception("a request could not be settled", request_id=self.request_id)
 
     def _settle(self) -> None:
         assert self._life.outcome is not None
@@ -210,9 +223,11 @@ class Call:
 
     def _measure(self) -> tuple[Usage, UsageSource]:
         """What was used, and who says so."""
+        if self._exchange is None:
+            return Usage(), "provider"
         if self._failure is not None and self._status == 0:
             return Usage(), "unknown" if self._failure.sent else "provider"
-        if self._status >= 400 or self.ticket.asked.endpoint.metering is Metering.FREE:
+        if self._status >= 300 or self.ticket.asked.endpoint.metering is Metering.FREE:
             return Usage(), "provider"
         try:
             usage = self._answer.usage
@@ -250,7 +265,7 @@ class Call:
             if self._life.outcome == "client_gone":
                 return
             if self._error is not None and not begun:
-                await send_error(self._send, self._error, our_headers(self.ticket, self._admitted))
+                await send_error(self._hand, self._error, our_headers(self.ticket, self._admitted))
                 return
             if self._head is not None and not begun:
                 begun = True
@@ -266,20 +281,18 @@ class Call:
     async def _start(self) -> None:
         assert self._head is not None
         headers = [*self._head, *our_headers(self.ticket, self._admitted)]
-        await self._send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await self._hand({"type": "http.response.start", "status": self._status, "headers": headers})
 
     async def _pass_on(self, data: bytes, last: bool) -> None:
-        self._handing_over_since = monotonic()
-        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-        self._handing_over_since = None
+        await self._hand({"type": "http.response.body", "body": data, "more_body": not last})
         if self._paused and self._exchange is not None and not last:
             self._paused = False
             self._exchange.resume()
 
-    async def _watch_client(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.client_left()
+    async def _hand(self, message: Message) -> None:
+        self._handing_over_since = monotonic()
+        await self._send(message)
+        self._handing_over_since = None
 
     # -- Words
 

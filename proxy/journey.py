@@ -7,6 +7,8 @@ import asyncio
 from time import monotonic
 from typing import Final
 
+import structlog
+
 from ledger.ids import new_id
 from proxy.call import Call
 from proxy.endpoints import asked as body
@@ -22,11 +24,17 @@ from proxy.offer import check_plan, offer, prompt_of, quote_for
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
-from proxy.relay.asgi import ClientGone, Receive, Scope, Send, read_body, send_error
+from proxy.relay.asgi import ClientGone, Receive, Scope, Send, read_body, send_error, until_gone
 from proxy.ticket import Ticket
 
 _COUNTED_ON_THE_LOOP: Final = 64 * 1024
 """Bytes of a body up to which its tokens are counted here and now; a larger one is counted in a thread."""
+
+_DEFECT: Final = Refusal(
+    500, "The server had an error while processing your request.", type="server_error", code="internal_error"
+)
+
+_log = structlog.get_logger(__name__)
 
 
 async def travel(house: House, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,10 +45,18 @@ async def travel(house: House, scope: Scope, receive: Receive, send: Send) -> No
     except ClientGone:
         return
     except Refusal as refused:
-        house.measures.refused(refused.status, refused.code)
-        await send_error(send, refused, [(b"x-request-id", request_id.encode())])
+        await _refuse(house, request_id, refused, send)
+        return
+    except Exception:  # noqa: BLE001 - a defect of ours is answered like any error, and nothing is held
+        _log.exception("a request could not be admitted", request_id=request_id)
+        await _refuse(house, request_id, _DEFECT, send)
         return
     await call.run()
+
+
+async def _refuse(house: House, request_id: str, refused: Refusal, send: Send) -> None:
+    house.measures.refused(refused.status, refused.code)
+    await send_error(send, refused, [(b"x-request-id", request_id.encode())])
 
 
 async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, send: Send) -> Call:
@@ -51,12 +67,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     principal = await house.keys.resolve(bearer(headers))
     project_id = project_of(principal, headers)
     asked = body.read(endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
-    try:
-        quote = quote_for(asked, principal, house.prices)
-    except LookupError:
-        raise Refusal(
-            503, "Prices are not known yet. Try again.", type="server_error", code="starting"
-        ) from None
+    quote = quote_for(asked, principal, house.prices)
     check_plan(asked, principal, quote)
     offered = offer(asked, await _prompt(house, asked), quote)
     ticket = Ticket(
@@ -69,10 +80,17 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         house.route.name,
         principal.scopes(project_id),
     )
-    return await _hold(house, Life(), ticket, scope, receive, send)
+    gone = asyncio.ensure_future(until_gone(receive))
+    try:
+        return await _hold(house, Life(), ticket, scope, gone, send)
+    except BaseException:
+        gone.cancel()
+        raise
 
 
-async def _hold(house: House, life: Life, ticket: Ticket, scope: Scope, receive: Receive, send: Send) -> Call:
+async def _hold(
+    house: House, life: Life, ticket: Ticket, scope: Scope, gone: asyncio.Future[None], send: Send
+) -> Call:
     principal, offered = ticket.principal, ticket.offer
     try:
         verdict = await house.gate.admit(
@@ -81,16 +99,16 @@ async def _hold(house: House, life: Life, ticket: Ticket, scope: Scope, receive:
     except LimitsUnknown as unknown:
         actions = life.admission_unknown() if unknown.maybe_held else life.refused()
         if Action.RELEASE in actions:
-            house.settler.release(ticket.hold(unknown.period_start_ms))
+            house.settler.release(ticket.hold())
         raise unknown.refusal() from None
     except asyncio.CancelledError:
         if Action.RELEASE in life.stopping():
-            house.settler.release(ticket.hold(house.gate.period_start(principal)))
+            house.settler.release(ticket.hold())
         raise
     if isinstance(verdict, Refused):
         life.refused()
         raise refusal(verdict, principal.terms.tariff.currency)
-    return Call(house, life, ticket, verdict, scope, receive, send)
+    return Call(house, life, ticket, verdict, scope, gone, send)
 
 
 async def _prompt(house: House, asked: Asked) -> Estimate:

@@ -5,7 +5,7 @@ from typing import Final
 
 from proxy.endpoints.asked import Asked
 from proxy.endpoints.catalogue import Metering
-from proxy.errors import Refusal
+from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
 from proxy.meter.bounds import output_bound
 from proxy.meter.prompt import Estimate, count_prompt
@@ -59,12 +59,13 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
 
 
 def quote_for(asked: Asked, principal: Principal, prices: PriceBook) -> Quote:
+    """Raises Refusal 503 while prices are not known."""
     tier = asked.request.get("service_tier")
-    return prices.quote(
-        asked.model,
-        principal.terms.tariff,
-        tier if tier in _SERVICE_TIERS and isinstance(tier, str) else "default",
-    )
+    tier = tier if isinstance(tier, str) and tier in _SERVICE_TIERS else "default"
+    try:
+        return prices.quote(asked.model, principal.terms.tariff, tier)
+    except LookupError:
+        raise unavailable("Prices are not known yet. Try again.", "starting") from None
 
 
 def prompt_of(asked: Asked, tokenizers: Tokenizers) -> Estimate:
@@ -81,7 +82,12 @@ def offer(asked: Asked, prompt: Estimate, quote: Quote) -> Offer:
         output = output_bound(asked.endpoint.template, asked.request, asked.model)
     least = min(output, _LEAST_OUTPUT * choices(asked)) if may_be_bounded(asked) else output
     demand = Demand(
-        tokens, quote.most(tokens, 0), output, least, quote.most_per_output_token(), len(asked.body)
+        tokens,
+        quote.most(tokens, 0),
+        output,
+        least,
+        quote.most_per_output_token(tokens),
+        len(asked.body),
     )
     return Offer(prompt, demand, quote)
 

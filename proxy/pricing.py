@@ -10,13 +10,14 @@ from typing import Final
 import structlog
 
 from ledger.database import DatabaseUnavailable, Pool, reading
-from ledger.exchange import ExchangeRates, Rate, nano_usd_to_eur
+from ledger.exchange import ExchangeRateError, ExchangeRates, Rate, nano_usd_to_eur
 from ledger.prices import Price, PriceList
 from ledger.rating import Tariff, cost
 from ledger.usage import Usage
 from proxy.record.draft import OutputMoney
 
 _REFRESH_SECONDS: Final = 60.0
+_ANY_OUTPUT: Final = 10**9
 _log = structlog.get_logger(__name__)
 
 
@@ -65,15 +66,18 @@ class Quote:
             input_tokens, output_tokens, self.entry, self.usd_per_eur, service_tier=self.service_tier
         )
 
-    def most_per_output_token(self) -> int:
-        """Nano-units of the plan's currency, rounded up."""
-        million = 1_000_000
-        return -(-(self.most(0, million) - self.most(0, 0)) // million)
+    def most_per_output_token(self, input_tokens: int) -> int:
+        """What each output token after such an input adds to `most` at the most, in nano-units, rounded up.
 
-    def output_money(self) -> OutputMoney:
-        """Each output token's part, by the plain text rate, for whoever must settle without the answer."""
-        thousand = self.money(Usage(output_tokens=1000))
-        none = self.money(Usage())
+        Over sheets of prices `most` is convex, so its chord up to more tokens than any answer has lies above it.
+        """
+        return -(-(self.most(input_tokens, _ANY_OUTPUT) - self.most(input_tokens, 0)) // _ANY_OUTPUT)
+
+    def output_money(self, input_tokens: int) -> OutputMoney:
+        """Each output token's part after such an input, by the plain text rate, for whoever must settle without the
+        answer."""
+        thousand = self.money(Usage(input_tokens=input_tokens, output_tokens=1000))
+        none = self.money(Usage(input_tokens=input_tokens))
         return OutputMoney(
             *(
                 -(-(much - little) // 1000)
@@ -126,13 +130,12 @@ class PriceBook:
                 _log.warning("prices can't be read again; the last ones stay", error=str(error)[:200])
 
     def quote(self, model: str, tariff: Tariff, service_tier: str) -> Quote:
-        """Raises LookupError before prices were read once."""
+        """Raises LookupError before prices and a rate for today were read."""
         if self._prices is None or self._rates is None:
             raise LookupError("no prices yet")
         now = self._now()
-        return Quote(
-            self._prices.price_for(model, now) if model else None,
-            tariff,
-            self._rates.rate_for(now.date()),
-            service_tier,
-        )
+        try:
+            rate = self._rates.rate_for(now.date())
+        except ExchangeRateError as error:
+            raise LookupError(str(error)) from None
+        return Quote(self._prices.price_for(model, now) if model else None, tariff, rate, service_tier)

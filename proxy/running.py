@@ -1,6 +1,7 @@
 """The calls that run now: their holds are renewed, and those whose client takes nothing are ended."""
 
 import asyncio
+import math
 from time import monotonic
 from typing import Final, Protocol
 
@@ -39,10 +40,17 @@ class Running:
     Every hold is renewed three times in its time to live, with what was delivered so far.
     """
 
-    def __init__(self, redis: RedisPipeline, scripts: Scripts, ttl_ms: int) -> None:
+    def __init__(
+        self,
+        redis: RedisPipeline,
+        scripts: Scripts,
+        ttl_ms: int,
+        stall_seconds: float = CLIENT_STALL_SECONDS,
+    ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._ttl_ms = ttl_ms
+        self._stall_seconds = stall_seconds
         self._renew_every = ttl_ms / 3000
         self._calls: dict[RunningCall, tuple[float, asyncio.Task[None] | None]] = {}
 
@@ -64,30 +72,34 @@ class Running:
             now = monotonic()
             for call, (renewed_at, task) in list(self._calls.items()):
                 stalled = call.stalled_since
-                if stalled is not None and now - stalled > CLIENT_STALL_SECONDS:
+                if stalled is not None and now - stalled > self._stall_seconds:
                     call.client_left()
                     if task is not None:
                         task.cancel()
                 elif now - renewed_at >= self._renew_every:
-                    self._calls[call] = (now, task)
-                    self._renew(call)
+                    self._renew(call, task)
 
-    def _renew(self, call: RunningCall) -> None:
+    def _renew(self, call: RunningCall, task: asyncio.Task[None] | None) -> None:
         names, arguments = settlement.renew(
             call.principal.partition, call.request_id, self._ttl_ms, call.delivered_tokens
         )
         try:
             reply = self._redis.send_script(self._scripts.renew, names, arguments)
         except RedisUnavailable:
-            return
-        reply.add_done_callback(lambda done: self._renewed(call, done))
+            return  # the next tick tries again
+        self._calls[call] = (monotonic(), task)
+        reply.add_done_callback(lambda done: self._renewed(call, task, done))
 
-    def _renewed(self, call: RunningCall, reply: "asyncio.Future[object]") -> None:
-        if reply.cancelled():
+    def _renewed(
+        self, call: RunningCall, task: asyncio.Task[None] | None, reply: "asyncio.Future[object]"
+    ) -> None:
+        if reply.cancelled() or call not in self._calls:
             return
         error = reply.exception()
+        if error is not None:
+            self._calls[call] = (-math.inf, task)
         if isinstance(error, RedisReplyError):
             _log.error("the renewal script failed", error=str(error))
-        elif error is None and reply.result() == 0 and call in self._calls:
+        elif error is None and reply.result() == settlement.HOLD_SWEPT:
             _log.warning("a running request lost its hold and is ended", request_id=call.request_id)
             call.hold_lost()

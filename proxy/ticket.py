@@ -27,8 +27,8 @@ class Ticket:
     upstream: str
     scopes: tuple[Scope, ...]
 
-    def hold(self, period_start_ms: int) -> Hold:
-        """The hold it takes if it is booked in the period that starts then."""
+    def hold(self, period_start_ms: int = 0) -> Hold:
+        """The hold it takes if it is booked in the period that starts then; 0 where nobody knows."""
         scopes = tuple(scope.id for scope in self.scopes)
         return Hold(self.principal.partition, self.request_id, scopes, period_start_ms)
 
@@ -47,7 +47,11 @@ class Ticket:
             duration_ms=0,
         )
         return draft.write(
-            draft.Draft(record, tuple(scope.id for scope in self.scopes), self.offer.quote.output_money())
+            draft.Draft(
+                record,
+                tuple(scope.id for scope in self.scopes),
+                self.offer.quote.output_money(usage.input_tokens),
+            )
         )
 
     def record(

@@ -17,7 +17,7 @@ NOTHING = Amounts(0, 0, 0)
 
 
 class Hold(NamedTuple):
-    """Which hold: where it lies, and in which counters it is counted."""
+    """Which hold: where it lies, and in which counters it is counted. Redis corrects a wrong `period_start_ms`."""
 
     partition: int
     request_id: str

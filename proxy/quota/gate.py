@@ -40,10 +40,9 @@ Used = Callable[[str, Scope, Period, str], Awaitable[Amounts]]
 class LimitsUnknown(Exception):
     """The limits can't be checked. `maybe_held`: Redis may have written the hold all the same."""
 
-    def __init__(self, *, maybe_held: bool = False, period_start_ms: int = 0) -> None:
+    def __init__(self, *, maybe_held: bool = False) -> None:
         super().__init__("the limits can't be checked")
         self.maybe_held = maybe_held
-        self.period_start_ms = period_start_ms
 
     def refusal(self) -> Refusal:
         return unavailable(
@@ -93,10 +92,6 @@ class Gate:
                     pass
         raise LimitsUnknown
 
-    def period_start(self, principal: Principal) -> int:
-        """Where a hold taken now would be booked. Unix milliseconds."""
-        return calendar_of(principal.time_zone).around(self._clock.now_ms()).start
-
     async def _ask(
         self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
     ) -> list[object]:
@@ -115,15 +110,17 @@ class Gate:
                 ttl_ms=self._ttl_ms,
                 what=what,
             )
-        except RedisUnavailable:
+            # What can't be sent is not held: only an answer that stays away leaves a doubt.
+            asked = self._redis.send_script(self._scripts.admit, names, arguments)
+        except (RedisUnavailable, RedisReplyError):
             raise LimitsUnknown from None
         try:
-            reply = await self._redis.send_script(self._scripts.admit, names, arguments)
+            reply = await asked
         except RedisReplyError as error:
             _log.error("the admission script failed", error=str(error))
             raise LimitsUnknown from None
         except RedisUnavailable:
-            raise LimitsUnknown(maybe_held=True, period_start_ms=span.start) from None
+            raise LimitsUnknown(maybe_held=True) from None
         assert isinstance(reply, list), "the admission script answers with an array"
         return reply
 

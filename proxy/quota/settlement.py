@@ -14,6 +14,10 @@ REMEMBER_SECONDS: Final[dict[Mode, int]] = {"settle": 120, "release": 120, "swee
 was swept may come back much later."""
 
 DONE, DONE_BEFORE, DONE_WITHOUT_HOLD = 1, 0, 2
+"""Replies of the settlement script; a larger one is the start of the period that the hold was booked in."""
+
+RENEWED, HOLD_SWEPT, HOLD_UNKNOWN = 1, 0, 2
+"""Replies of the renewal script."""
 
 
 def settle(
@@ -25,7 +29,8 @@ def settle(
     for scope in scopes:
         names.append(keys.live(partition, scope))
         names.append(keys.period(partition, scope, period_start_ms))
-    arguments: list[Argument] = [request_id, mode, REMEMBER_SECONDS[mode], record, len(MEASURES)]
+    arguments: list[Argument] = [request_id, mode, REMEMBER_SECONDS[mode], record]
+    arguments += (period_start_ms, len(MEASURES))
     for measure, amount in zip(MEASURES, used, strict=True):
         arguments += (measure, amount)
     return names, arguments

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
-from proxy.pipeline import Argument, RedisPipeline, RedisReplyError, RedisUnavailable
+from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import settlement
 from proxy.quota.amounts import NOTHING, Amounts, Hold
 from proxy.quota.scripts import Scripts
@@ -18,11 +18,16 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The question to the settlement script, ready to be asked as often as it takes: it counts once."""
+    """What the settlement script is asked, as often as it takes: it counts once."""
 
-    request_id: str
-    keys: list[str]
-    arguments: list[Argument]
+    hold: Hold
+    used: Amounts
+    record: bytes
+    mode: settlement.Mode
+
+    @property
+    def request_id(self) -> str:
+        return self.hold.request_id
 
 
 class Settler:
@@ -46,11 +51,11 @@ class Settler:
 
     def settle(self, hold: Hold, used: Amounts, record: bytes) -> None:
         """Replaces the hold by what was used, and writes the record."""
-        self._submit(Settlement(hold.request_id, *settlement.settle(hold, used, record)))
+        self._submit(Settlement(hold, used, record, "settle"))
 
     def release(self, hold: Hold) -> None:
         """Gives back a hold that may have been taken, and records nothing."""
-        self._submit(Settlement(hold.request_id, *settlement.settle(hold, NOTHING, b"", "release")))
+        self._submit(Settlement(hold, NOTHING, b"", "release"))
 
     async def close(self, patience: float) -> int:
         """Waits up to `patience` seconds for confirmations. Returns how many settlements are still open."""
@@ -70,14 +75,19 @@ class Settler:
 
     def _send(self, item: Settlement) -> None:
         try:
-            reply = self._redis.send_script(self._scripts.settle, item.keys, item.arguments)
+            reply = self._redis.send_script(
+                self._scripts.settle, *settlement.settle(item.hold, item.used, item.record, item.mode)
+            )
         except RedisUnavailable:
             self._fail(item)
             return
         reply.add_done_callback(lambda done: self._confirmed(item, done))
 
-    def _confirmed(self, item: Settlement, reply: "asyncio.Future[object]") -> None:
+    def _confirmed(self, item: Settlement, reply: "asyncio.Future[int]") -> None:
         error = asyncio.CancelledError() if reply.cancelled() else reply.exception()
+        if error is None and reply.result() > settlement.DONE_WITHOUT_HOLD:
+            self._submit(replace(item, hold=item.hold._replace(period_start_ms=reply.result())))
+            return
         if error is None:
             self._open.pop(item.request_id, None)
             if not self._open:

@@ -50,6 +50,12 @@ def _declared(headers: Headers) -> int:
     return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
+async def until_gone(receive: Receive) -> None:
+    """Returns when the client has left. To be asked once its body is read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _message(receive: Receive) -> Message:
     message = await receive()
     if message["type"] == "http.disconnect":

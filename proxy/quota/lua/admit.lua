@@ -14,7 +14,7 @@
 --       {0, now, scope (from 1), 'concurrent' | 'minute' | 'period', measure, limit, used and held, wanted, ms to wait}
 --       {-1, now}         the caller's period is over or not begun: plan again with this time
 --       {-2, now, start}  counters of that period are not there: rebuild them from the ledger, then ask again
---       {-3, now}         too late, nobody waits for the answer any more
+--       {-3, now}         too late, nobody waits for the answer any more, or it was given up already
 --
 -- Rule: an amount is linear in the output; the output granted is the most that every limit has room for, at most
 -- what is wanted. A minute is 31 buckets of 2 s of which the oldest counts in full, so that no 60 s ever hold more
@@ -24,7 +24,7 @@ local BUCKET, SLOTS = 2000, 31
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local latest = tonumber(ARGV[2])
-if latest > 0 and now > latest then return {-3, now} end
+if latest > 0 and now > latest or redis.call('EXISTS', KEYS[1]) == 1 then return {-3, now} end
 
 local start, turn, finish = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 if now < start or now >= finish then return {-1, now} end

@@ -3,20 +3,23 @@
 -- KEYS  1 the hold   2 the partition's holds   3 the partition's usage stream
 --       then for each scope that the hold was counted in: its live counters, its counters of the hold's period
 -- ARGV  1 request id   2 'settle' | 'sweep' | 'release'   3 seconds to remember that this was done
---       4 the usage record ('' for a release)   5 number of measures; for each: name, amount used
+--       4 the usage record ('' for a release)   5 start of the period whose counters are given
+--       6 number of measures; for each: name, amount used
 --
 -- reply 1 done   0 was done before (or, for a sweep, the hold was renewed; for a release, there is none)
 --       2 done without a hold: Redis had lost it
+--       more than 2: nothing done, the hold was booked in the period that starts then; ask with its counters
 --
 -- Rule: the minute's sum changes only while the bucket that the hold was counted in is still inside the minute.
--- A release gives back all of it, as if the request had never been. A sweep takes only what has expired.
+-- A release gives back all of it, as if the request had never been; where there is nothing yet, an admission that
+-- is still on its way finds itself too late. A sweep takes only what has expired.
 
 local SLOTS = 31
 local mode = ARGV[2]
-local measures, used, fields = {}, {}, {'bucket'}
-for m = 1, tonumber(ARGV[5]) do
-  measures[m], used[m] = ARGV[4 + 2 * m], tonumber(ARGV[5 + 2 * m])
-  fields[m + 1] = measures[m]
+local measures, used, fields = {}, {}, {'bucket', 'start'}
+for m = 1, tonumber(ARGV[6]) do
+  measures[m], used[m] = ARGV[5 + 2 * m], tonumber(ARGV[6 + 2 * m])
+  fields[m + 2] = measures[m]
 end
 local count = #measures
 
@@ -25,7 +28,9 @@ local function integer(n) return string.format('%.0f', n) end
 local hold = redis.pcall('HMGET', KEYS[1], unpack(fields))
 if hold.err then return 0 end
 local bucket = tonumber(hold[1])
+if not bucket and mode == 'release' then redis.call('SET', KEYS[1], mode, 'EX', ARGV[3]) end
 if not bucket and mode ~= 'settle' then return 0 end
+if bucket and hold[2] ~= ARGV[5] then return tonumber(hold[2]) end
 if mode == 'sweep' then
   local time = redis.call('TIME')
   local expiry = redis.call('ZSCORE', KEYS[2], ARGV[1])
@@ -40,7 +45,7 @@ for s = 1, (#KEYS - 3) / 2 do
   end
   local before, change = redis.call('HMGET', period, unpack(fields)), {}
   for m = 1, count do
-    local held = bucket and tonumber(hold[m + 1]) or 0
+    local held = bucket and tonumber(hold[m + 2]) or 0
     change[#change + 1] = measures[m]
     change[#change + 1] = integer((tonumber(before[2 * m - 1]) or 0) + used[m])
     change[#change + 1] = 'h' .. measures[m]
@@ -59,7 +64,7 @@ for s = 1, (#KEYS - 3) / 2 do
     local last = tonumber(before[2])
     if last and last - bucket < SLOTS then
       for m = 1, count do
-        local difference = used[m] - tonumber(hold[m + 1])
+        local difference = used[m] - tonumber(hold[m + 2])
         if difference ~= 0 then
           for i = 0, 1 do
             change[#change + 1] = fields[1 + 2 * m + i]

@@ -178,13 +178,14 @@ async def test_a_renewed_hold_is_not_swept_and_a_lost_one_is_not_renewed(redis: 
     some = await quota(redis)
     await some.admit("one", ttl_ms=-1)
     renew = settlement.renew(PARTITION, "one", TTL_MS, 12)
-    assert await redis.send_script(some.scripts.renew, *renew) == 1
+    assert await redis.send_script(some.scripts.renew, *renew) == settlement.RENEWED
     assert await redis.execute("HGET", keys.hold(PARTITION, "one"), "delivered") == b"12"
     assert await some.settle("one", NOTHING, "sweep") == settlement.DONE_BEFORE
     await some.settle("one", NOTHING)
-    assert await redis.send_script(some.scripts.renew, *renew) == 0
+    assert await redis.send_script(some.scripts.renew, *renew) == settlement.HOLD_SWEPT
     gone = settlement.renew(PARTITION, "never", TTL_MS, 0)
-    assert await redis.send_script(some.scripts.renew, *gone) == 0
+    # Redis lost it: nobody has settled, so the request may go on.
+    assert await redis.send_script(some.scripts.renew, *gone) == settlement.HOLD_UNKNOWN
 
 
 async def test_the_period_is_chosen_by_redis_time(redis: RedisPipeline) -> None:
