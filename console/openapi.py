@@ -42,6 +42,7 @@ def document(operations: Sequence[Operation[Any, Any]], version: str) -> dict[st
             schemas[number, "query"],
             schemas[number, "answer"],
         )
+    used = _referenced(paths, definitions, set())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -52,7 +53,7 @@ def document(operations: Sequence[Operation[Any, Any]], version: str) -> dict[st
         },
         "paths": paths,
         "components": {
-            "schemas": {**definitions, "Error": _ERROR},
+            "schemas": {name: definitions[name] for name in definitions if name in used} | {"Error": _ERROR},
             "securitySchemes": {
                 "adminToken": {"type": "http", "scheme": "bearer", "description": "TOLLKEEPER_ADMIN_TOKEN"},
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "an API key (sk-tk-...)"},
@@ -70,6 +71,21 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[Key, Any],
     found, shared = TypeAdapter.json_schemas(wanted, ref_template=_REFERENCES)
     definitions = shared.get("$defs", {})
     return {key: _resolved(schema, definitions) for (key, _), schema in found.items()}, definitions
+
+
+def _referenced(node: Any, definitions: dict[str, Any], found: set[str]) -> set[str]:
+    """Names of the definitions that `node` leads to; those of queries, say, became parameters."""
+    if isinstance(node, dict):
+        name = str(node.get("$ref", "")).rpartition("/")[2]
+        if name in definitions and name not in found:
+            found.add(name)
+            _referenced(definitions[name], definitions, found)
+        for value in node.values():
+            _referenced(value, definitions, found)
+    elif isinstance(node, list):
+        for value in node:
+            _referenced(value, definitions, found)
+    return found
 
 
 def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
