@@ -3,7 +3,8 @@
 import gzip
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,13 @@ TOKENS = {
     "audio_output_tokens": ("completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens"),
     "image_output_tokens": ("completion_tokens_details.image_tokens", "output_tokens_details.image_tokens"),
 }
+FORMS: dict[str, Callable[[str], str]] = {
+    "crlf": lambda stream: stream.replace("\n", "\r\n"),
+    "comments": lambda stream: re.sub("^data:", ": ping\n\ndata:", stream, flags=re.MULTILINE),
+    "without the last blank line": str.rstrip,
+    "without [DONE]": lambda stream: stream.rstrip().removesuffix("data: [DONE]").rstrip(),
+}
+"""What was not recorded, but may come."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,34 @@ def _path(endpoint: str) -> str:
     return re.sub(r"^/+(openai/deployments/[^/]+/|openai/v1/|v1/)?", "/v1/", endpoint)
 
 
+def in_form(recording: Recording, form: str) -> Recording:
+    """The recording as if its stream had come in one of FORMS."""
+    answered = FORMS[form](recording.answered.decode()).encode()
+    return replace(recording, id=f"{recording.id}:{form}", answered=answered)
+
+
+def write_replay(file: Path, further: Iterable[Recording]) -> None:
+    """A file for the simulator: all that was recorded, and `further` streams."""
+    rows = [
+        {
+            "id": each.id,
+            "method": each.method,
+            "endpoint": each.path,
+            "model": each.request["model"],
+            "stream": True,
+            "request_body": "",
+            "request_body_b64": False,
+            "response_status": each.status,
+            "response_headers": each.headers,
+            "response_body": each.answered.decode(),
+            "response_body_b64": False,
+            "usage": each.usage,
+        }
+        for each in further
+    ]
+    file.write_bytes(gzip.decompress(CORPUS.read_bytes()) + "\n".join(map(json.dumps, rows)).encode())
+
+
 def told(usage: dict[str, Any]) -> dict[str, int]:
     """The recorded usage by the names of our columns."""
 
@@ -113,7 +149,7 @@ def told(usage: dict[str, Any]) -> dict[str, int]:
 def unasked_for(answered: bytes) -> bytes:
     """What OpenAI would have streamed unasked: no chunk with nothing but usage, no member `usage`."""
     kept = []
-    for event in re.split(r"(?<=\n\n)", answered.decode()):
+    for event in re.split(r"(?<=\n\n)|(?<=\r\n\r\n)", answered.decode()):
         chunk = json.loads(event[6:]) if event.startswith("data: {") else {}
         if chunk.get("usage") and chunk["choices"] == []:
             continue

@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
-from tests.recordings import CORPUS, TOKENS, Recording, recordings, told
+from tests.recordings import CORPUS, FORMS, TOKENS, Recording, in_form, recordings, told, write_replay
 from tests.system import System, Tenant, prepare, system
 from tests.tap import Tap
 
@@ -96,14 +96,21 @@ class Stage:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=SEEDS, ids=lambda seed: f"seed{seed}")
-async def stage(request: pytest.FixtureRequest, postgres: Postgres, valkey: Valkey) -> AsyncIterator[Stage]:
+async def stage(
+    request: pytest.FixtureRequest,
+    postgres: Postgres,
+    valkey: Valkey,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Stage]:
+    replay = tmp_path_factory.mktemp("fidelity") / "replay.jsonl"
+    write_replay(replay, [r for r in unasked() if r.id.count(":")])
     name = f"test_fidelity_{request.param}"
     await postgres.create_database(name)
     await prepare(postgres.url(name))
     tap = Tap()
     url = await tap.open()
     with system(postgres.url(name), valkey.url(7 + request.param), OPENAI_BASE_URL=f"{url}/v1") as house:
-        house.upstream_options = ("--replay", str(CORPUS), "--seed", str(request.param))
+        house.upstream_options = ("--replay", str(replay), "--seed", str(request.param))
         tap.upstream_url = house.upstream_url
         house.start("upstream", "drain", "proxy")
         made = Stage(house, tap, await house.tenant(unpriced_models="allow"))
@@ -220,15 +227,10 @@ async def test_there_is_one_row_for_each_request(stage: Stage) -> None:
 
 
 async def test_usage_that_the_client_did_not_ask_for_is_removed_and_nothing_else(stage: Stage) -> None:
-    asking = [r for r in recordings() if r.is_chat_stream and r.asks_usage and r.id not in REFUSED]
-    unasked = [
-        Recording(r.id, r.method, r.path, without_wish(r), r.status, r.headers, r.answered, r.usage)
-        for r in asking
-    ]
     before = len(await stage.rows())
-    played = await stage.play(unasked)
+    played = await stage.play(unasked())
     assert len(await stage.rows()) == before + len(played)
-    assert len(played) > 30
+    assert len(played) > 150
     for passage in played:
         recording, row = passage.recording, passage.row
         assert passage.body == recording.expected, recording.id
@@ -240,6 +242,16 @@ async def test_usage_that_the_client_did_not_ask_for_is_removed_and_nothing_else
         if recording.usage is not None:
             assert passage.body != recording.answered
             assert (tokens_of(row), row["usage_source"]) == (told(recording.usage), "provider")
+
+
+def unasked() -> list[Recording]:
+    """The recorded streams that were asked for usage, asked for without that wish; as they came, and in other forms."""
+    streams = [
+        replace(recording, sent=without_wish(recording))
+        for recording in recordings()
+        if recording.is_chat_stream and recording.asks_usage and recording.id not in REFUSED
+    ]
+    return [*streams, *(in_form(stream, form) for stream in streams for form in FORMS)]
 
 
 def without_wish(recording: Recording) -> bytes:
