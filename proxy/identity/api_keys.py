@@ -1,12 +1,13 @@
 """API keys to principals: cached for seconds, forgotten at once when the ledger changes."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -22,7 +23,10 @@ FRESH_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 900.0
 """How long an entry serves while the ledger is out of reach."""
 _RETRY_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 2.0
+"""How long a request waits for a look-up. Longer ones go on by themselves."""
 _ENTRIES: Final = 100_000
+_UNKNOWN_ENTRIES: Final = 10_000
 _LONGEST_KEY: Final = 512
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Cached:
-    entry: KeyEntry | None
+    entry: KeyEntry
     read_at: float
     looked_at: float
 
@@ -54,6 +58,9 @@ class ApiKeys:
         self._now = now
         self._ticks = ticks
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
+        # Keys that nobody has, apart from those that somebody has: guessing must not drive these out.
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+        self._ledger_away = False
         self._under_way: dict[bytes, asyncio.Task[KeyEntry | None]] = {}
         self._tasks: set[asyncio.Task[KeyEntry | None]] = set()
 
@@ -64,17 +71,25 @@ class ApiKeys:
             raise _incorrect(key)
         # The cache knows keys by their digest, so that a dump of the process holds none.
         digest = self._hasher.digest(key)
-        cached = self._cache.get(digest)
-        if cached is not None and self._ticks() - cached.looked_at < FRESH_SECONDS:
+        cached, at = self._cache.get(digest), self._ticks()
+        if cached is not None and at - cached.looked_at < FRESH_SECONDS:
             return self._judge(key, cached.entry)
+        if at - self._unknown.get(digest, -math.inf) < FRESH_SECONDS:
+            raise _incorrect(key)
         return self._judge(key, await self._look_up(key, digest))
 
     def forget(self, organization_id: str) -> None:
-        """Something of this organization changed, or of everyone."""
+        """Something of this organization changed, or maybe of everyone.
+
+        What changed for certain is gone at once. What may have changed is looked up again, and serves on if the ledger
+        can't be asked.
+        """
         for digest, cached in list(self._cache.items()):
-            entry = cached.entry
-            if entry is None or organization_id in (EVERYONE, entry.organization_id):
+            if organization_id == EVERYONE:
+                cached.looked_at = -math.inf
+            elif cached.entry.organization_id == organization_id:
                 del self._cache[digest]
+        self._unknown.clear()
         # A look-up that began before the change may bring what was true before it.
         self._under_way.clear()
 
@@ -85,33 +100,43 @@ class ApiKeys:
             self._under_way[digest] = task
             self._tasks.add(task)
             task.add_done_callback(lambda done: self._keep(digest, done))
+        if self._ledger_away and digest in self._cache:
+            return self._stale(digest)
         try:
-            return await asyncio.shield(task)
-        except DatabaseUnavailable as error:
-            return self._stale(digest, error)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await asyncio.shield(task)
+        except (DatabaseUnavailable, TimeoutError):
+            self._ledger_away = True
+            return self._stale(digest)
 
     async def _find_in_ledger(self, key: str) -> KeyEntry | None:
         return await self._find(key)
 
     def _keep(self, digest: bytes, task: asyncio.Task[KeyEntry | None]) -> None:
         self._tasks.discard(task)
+        current = self._under_way.get(digest) is task
+        if current:
+            del self._under_way[digest]
         if task.cancelled() or task.exception() is not None:
-            self._under_way.pop(digest, None)
             return
-        if self._under_way.get(digest) is not task:
+        self._ledger_away = False
+        if not current:
             return
-        del self._under_way[digest]
-        at = self._ticks()
-        self._cache[digest] = _Cached(task.result(), at, at)
-        self._cache.move_to_end(digest)
-        while len(self._cache) > _ENTRIES:
-            self._cache.popitem(last=False)
+        entry, at = task.result(), self._ticks()
+        if entry is None:
+            self._cache.pop(digest, None)
+            self._unknown[digest] = at
+            _shorten(self._unknown, _UNKNOWN_ENTRIES)
+        else:
+            self._cache[digest] = _Cached(entry, at, at)
+            self._cache.move_to_end(digest)
+            _shorten(self._cache, _ENTRIES)
 
-    def _stale(self, digest: bytes, error: Exception) -> KeyEntry | None:
+    def _stale(self, digest: bytes) -> KeyEntry:
         cached = self._cache.get(digest)
         at = self._ticks()
         if cached is None or at - cached.read_at > STALE_SECONDS:
-            _log.warning("the ledger can't be asked for a key", error=type(error).__name__)
+            _log.warning("the ledger can't be asked for a key")
             raise unavailable("The API key cannot be checked right now. Try again.", "key_check_unavailable")
         cached.looked_at = at - FRESH_SECONDS + _RETRY_SECONDS
         return cached.entry
@@ -133,6 +158,11 @@ class ApiKeys:
                 code="no_active_plan",
             )
         return entry.principal
+
+
+def _shorten(entries: "OrderedDict[bytes, Any]", most: int) -> None:
+    while len(entries) > most:
+        entries.popitem(last=False)
 
 
 def _incorrect(key: str) -> Refusal:

@@ -59,6 +59,13 @@ _INSERT: Final = (
 _DEAD_LETTER: Final = """
     insert into dead_letter (stream, entry_id, payload, reason) values ($1, $2, $3, $4) on conflict do nothing
 """
+_REFUSALS: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    OverflowError,
+)
+"""What the database, or the way to it, says of a record that it will never take."""
 _OLDEST: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=1)
 _TRIES: Final = 5
@@ -113,7 +120,7 @@ class Batches:
                         entry.stream,
                         entry.id,
                         entry.payload or b"",
-                        reason[:1000],
+                        reason[:1000].replace("\0", "\ufffd"),
                         timeout=self._timeout,
                     )
         return Stored(len(readable) - len(refused), len(dead) + len(refused))
@@ -129,7 +136,7 @@ class Batches:
                 await connection.execute(
                     _INSERT, *_columns([record for record, _ in readable]), timeout=self._timeout
                 )
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError) as error:
+        except _REFUSALS as error:
             if len(readable) == 1:
                 return [(readable[0][1], f"{type(error).__name__}: {error}")]
         else:

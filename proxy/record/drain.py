@@ -63,6 +63,7 @@ class Drain:
         self._batches = batches
         self._now = now
         self._joined = False
+        self._in_hand: list[Entry] = []
         self._look_for_left_over_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -86,14 +87,22 @@ class Drain:
         if not self._joined:
             await self._streams.join()
             self._joined = True
+        # What Postgres did not take comes first: while it is away no more is read than this process can hold.
+        if not self._in_hand:
+            self._in_hand = await self._read()
+        count = len(self._in_hand)
+        while self._in_hand:
+            await self._move(self._in_hand[:_LARGEST_BATCH])
+            del self._in_hand[:_LARGEST_BATCH]
+        return count
+
+    async def _read(self) -> list[Entry]:
         entries = await self._streams.read(_PER_PARTITION, _BLOCK_MS)
         clock = asyncio.get_running_loop().time()
         if clock >= self._look_for_left_over_at:
             self._look_for_left_over_at = clock + _TAKE_OVER_SECONDS
             entries += await self._streams.take_over(_PER_PARTITION)
-        for start in range(0, len(entries), _LARGEST_BATCH):
-            await self._move(entries[start : start + _LARGEST_BATCH])
-        return len(entries)
+        return entries
 
     async def _move(self, batch: list[Entry]) -> None:
         stored = await self._batches.store(batch, self._now())

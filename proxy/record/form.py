@@ -58,7 +58,10 @@ def unflatten(form: Mapping[str, Any]) -> UsageRecord:
         tokens = form["tokens"]
         if not all(type(amount) is int and amount >= 0 for amount in tokens.values()):
             raise UnreadableRecord("token counts are not counts")  # noqa: TRY301
-        usage = Usage(**tokens, quantities=form.get("quantities", {}))
+        quantities = form.get("quantities", {})
+        if not isinstance(quantities, dict) or not all(type(count) is int for count in quantities.values()):
+            raise UnreadableRecord("quantities are not counts")  # noqa: TRY301
+        usage = Usage(**tokens, quantities=quantities)
         return UsageRecord(
             **{name: form[name] for name in _PLAIN},
             occurred_at=_moment(form["occurred_at"]),
@@ -67,7 +70,7 @@ def unflatten(form: Mapping[str, Any]) -> UsageRecord:
         )
     except UnreadableRecord:
         raise
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError) as error:
         raise UnreadableRecord(f"{type(error).__name__}: {error}") from None
 
 
