@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 import config
-from ledger import api_keys, exchange, organizations, plans, prices, subscriptions
+from ledger import api_keys, exchange, organizations, plans, price_rows, subscriptions
 from ledger.database import Connection, Pool, transaction
 from ledger.exchange import ExchangeRates
 from ledger.keys import KeyHasher
@@ -45,7 +45,7 @@ async def bootstrap(pool: Pool, hasher: KeyHasher, *, now: datetime, demo_key: s
     async with transaction(pool) as connection:
         await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
         made = [terms.name for terms in examples if await _plan(connection, terms)]
-        for ref in await prices.store(connection, price_list):
+        for ref in await price_rows.store(connection, price_list):
             log.warning("the ledger keeps a price of its own for %s", ref)
         await exchange.store(connection, rates)
         organization_id, key = await _demonstration(connection, hasher, now, demo_key)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 import yaml
@@ -46,6 +46,9 @@ _UNITS: Final[Mapping[str, int]] = dict.fromkeys(TOKEN_KINDS, 1_000_000) | {
     "character": 1_000_000,
     "second": 60,
 }
+
+# Whoever reads and writes text may call tools, at the provider's price for them unless the model has its own.
+_CALLS_TOOLS: Final = frozenset({"input", "output"})
 
 _DECIMAL: Final = re.compile(r"\d{1,9}(?:\.\d{1,12})?")
 _KIND: Final = re.compile(r"(?:(?P<tier>[a-z]+)(?:>(?P<above>\d{1,9}))?/)?(?P<kind>[a-z][a-z0-9_]*)")
@@ -169,10 +172,6 @@ class Price:
         return sheets[-1][1]
 
 
-class _Connection(Protocol):
-    async def fetch(self, query: str, /, *args: Any) -> Any: ...
-
-
 class PriceList:
     """Prices by model. Immutable; a changed list is a new one."""
 
@@ -253,6 +252,7 @@ def _decimals(given: Mapping[str, Any] | str, model: str) -> dict[str, Decimal]:
 
 
 def _read(content: Mapping[str, Any]) -> Iterable[Price]:
+    everywhere = content.get("pieces", {})
     for name, entry in content["models"].items():
         for period in entry["prices"]:
             start = datetime.fromisoformat(period["valid_from"]).replace(tzinfo=UTC)
@@ -262,6 +262,8 @@ def _read(content: Mapping[str, Any]) -> Iterable[Price]:
                 if group != "valid_from"
                 for kind, rate in kinds.items()
             }
+            if rates.keys() >= _CALLS_TOOLS:
+                rates = everywhere | rates
             for model in (name, *entry.get("aliases", ())):
                 yield Price(
                     provider=content["provider"],
@@ -272,29 +274,3 @@ def _read(content: Mapping[str, Any]) -> Iterable[Price]:
                     source=entry.get("source", content["source"]),
                     source_date=date.fromisoformat(entry.get("source_date", content["source_date"])),
                 )
-
-
-# One statement: `held` sees the table as it was, so it names only rows that were there before.
-_STORE: Final = """
-with given as (
-    select * from jsonb_to_recordset($1::text::jsonb) as (provider text, model text, valid_from timestamptz,
-        valid_until timestamptz, rates jsonb, source text, source_date date)
-), added as (
-    insert into model_price (provider, model, valid_from, valid_until, rates, source, source_date)
-    select * from given on conflict (provider, model, valid_from) do nothing
-)
-select provider, model, valid_from from given
-join model_price held using (provider, model, valid_from)
-where held.rates <> given.rates order by provider, model, valid_from
-"""
-
-
-async def store(connection: _Connection, price_list: PriceList) -> list[str]:
-    """Add the list's prices to model_price; returns the refs of those that the table has with other rates.
-
-    A row that exists is never changed: records cite it, and an administrator may have set it. A start must
-    not fail on that, so it is for the caller to say which they are.
-    """
-    rows = [row | {"rates": orjson.Fragment(row["rates"])} for row in price_list.rows()]
-    kept = await connection.fetch(_STORE, orjson.dumps(rows).decode())
-    return [ref(row["provider"], row["model"], row["valid_from"]) for row in kept]

@@ -17,12 +17,13 @@ from redis.asyncio import Redis
 
 import config
 from config.settings import Settings, load_settings
-from ledger import api_keys, exchange, organizations, plans, prices, subscriptions, usage_partitions
+from ledger import api_keys, exchange, organizations, plans, price_rows, subscriptions, usage_partitions
 from ledger.database import Connection, close_pool, open_pool, transaction
 from ledger.keys import KeyHasher
 from ledger.limits import Limits
 from ledger.migrations import migrate
 from ledger.plans import PlanTerms
+from ledger.prices import PriceList
 from runtime import ports
 from runtime.child import Child, Program
 from runtime.parts import Parts
@@ -201,7 +202,7 @@ async def prepare(database_url: str) -> None:
     pool = await open_pool(database_url, size=1)
     try:
         async with transaction(pool) as connection:
-            await prices.store(connection, prices.PriceList.load(folder / "openai.yaml"))
+            await price_rows.store(connection, PriceList.load(folder / "openai.yaml"))
             await exchange.store(connection, exchange.ExchangeRates.load(folder / "exchange_rates.csv"))
             await _ensure_this_month(connection)
     finally:

@@ -161,9 +161,17 @@ def entry(model: source.ModelInfo) -> tuple[str, dict[str, Any]] | None:
     }
 
 
-def written(models: Mapping[str, Mapping[str, Any]], head: Mapping[str, str]) -> str:
+def flow(kinds: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f'{kind}: "{amount}"' for kind, amount in kinds.items()) + "}"
+
+
+def written(
+    models: Mapping[str, Mapping[str, Any]], head: Mapping[str, str], pieces: Mapping[str, str]
+) -> str:
     lines = (FOLDER / "header.txt").read_text().splitlines()
     lines += [f"{key}: {value}" for key, value in head.items()]
+    lines.append("pieces:")
+    lines += [f'  {kind}: "{amount}"' for kind, amount in pieces.items()]
     lines.append("models:")
     for name in sorted(models):
         model = models[name]
@@ -176,8 +184,7 @@ def written(models: Mapping[str, Mapping[str, Any]], head: Mapping[str, str]) ->
             lines.append(f"      - valid_from: {period['valid_from']}")
             for group, kinds in period.items():
                 if group != "valid_from":
-                    flow = ", ".join(f'{kind}: "{amount}"' for kind, amount in kinds.items())
-                    lines.append(f'        "{group}": {{{flow}}}')
+                    lines.append(f'        "{group}": {flow(kinds)}')
     return "\n".join(lines) + "\n"
 
 
@@ -193,14 +200,18 @@ def main() -> None:
             sys.stderr.write(f"left out {model.id}: {reason or 'no whole name'}\n")
             continue
         models[made[0]] = made[1]
-    models |= yaml.load((FOLDER / "additions.yaml").read_text(), yaml.BaseLoader)["models"]  # noqa: S506 - strings only
+    additions = yaml.load((FOLDER / "additions.yaml").read_text(), yaml.BaseLoader)  # noqa: S506 - strings only
+    models |= additions["models"]
+    for name, kinds in additions["more"].items():
+        for period in models[name]["prices"]:
+            period["default"] |= kinds
     head = {
         "provider": "openai",
         "source": f"genai-prices {version('genai-prices')}",
         "source_version": f'"{version("genai-prices")}"',
         "source_date": max(checked),
     }
-    (FOLDER / "openai.yaml").write_text(written(models, head))
+    (FOLDER / "openai.yaml").write_text(written(models, head, additions["pieces"]))
     sys.stderr.write(f"openai.yaml: {len(models)} models\n")
 
 

@@ -1,20 +1,12 @@
 """The price list: which price a model has at an instant, and that nothing is priced by resemblance."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 
-from ledger.prices import Price, PriceList, PriceListError, store
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]
-else:
-    Connection = asyncpg.Connection
+from ledger.prices import Price, PriceList, PriceListError
 
 ROOT = Path(__file__).parents[2]
 LIST = ROOT / "config" / "prices" / "openai.yaml"
@@ -175,30 +167,45 @@ def test_the_shipped_list_states_its_source_and_has_todays_models(openai: PriceL
         assert all(rate >= 0 for rate in price.rates.values())
 
 
-@pytest.fixture
-async def connection(empty_database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(empty_database_url)
-    await connection.execute((ROOT / "ledger" / "migrations" / "0001_ledger.sql").read_text())
-    yield connection
-    await connection.close()
-
-
-async def test_a_stored_list_reads_back_the_same(connection: Connection, openai: PriceList) -> None:
-    assert await store(connection, openai) == []
-    assert await store(connection, openai) == []
-    read = PriceList.from_rows(await connection.fetch("select * from model_price"))
-    assert {price.ref: price for price in read} == {price.ref: price for price in openai}
-
-
-async def test_a_price_that_was_edited_stays_and_is_named(connection: Connection, tmp_path: Path) -> None:
-    prices = PriceList.load(written(tmp_path))
-    await store(connection, prices)
-    await connection.execute(
-        """
-        update model_price set rates = '{"input": "9"}' where model = 'gpt-x' and valid_from = '2026-06-01Z'
-        """
+def test_tools_cost_what_the_provider_asks_of_everyone_unless_a_model_has_its_own_rate(
+    tmp_path: Path,
+) -> None:
+    text = ONE_MODEL.replace("models:", 'pieces: {search: "0.01", store: "0.002"}\nmodels:', 1)
+    text = text.replace(
+        'default: {input: "0.5", output: "1"}', 'default: {input: "1", output: "1", search: "0.05"}'
     )
-    assert await store(connection, prices) == ["openai/gpt-x@2026-06-01"]
-    read = PriceList.from_rows(await connection.fetch("select * from model_price")).price_for("gpt-x", NOW)
-    assert read is not None
-    assert read.rates == {"input": Decimal(9)}
+    prices = PriceList.load(written(tmp_path, text))
+    first = prices.price_for("gpt-x", datetime(2026, 2, 1, tzinfo=UTC))
+    then = prices.price_for("gpt-x", NOW)
+    assert first is not None
+    assert then is not None
+    assert (first.rates["search"], first.rates["store"]) == (Decimal("0.01"), Decimal("0.002"))
+    assert (then.rates["search"], then.rates["store"]) == (Decimal("0.05"), Decimal("0.002"))
+
+
+def test_what_cannot_call_tools_has_no_price_for_them(openai: PriceList) -> None:
+    for model in ("text-embedding-3-small", "tts-1", "whisper-1", "dall-e-3"):
+        price = openai.price_for(model, NOW)
+        assert price is not None
+        assert "web_search_call" not in price.rates
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-4.1-nano", "gpt-4o-search-preview", "gpt-5.1-codex-mini", "o1", "gpt-6-sol"]
+)
+def test_every_model_of_texts_has_a_price_for_each_tool(openai: PriceList, model: str) -> None:
+    price = openai.price_for(model, NOW)
+    assert price is not None
+    assert {
+        "web_search_call",
+        "web_search_preview_call",
+        "file_search_call",
+        "code_interpreter_session",
+        "image_tool_output_token",
+    } <= price.rates.keys()
+
+
+def test_training_has_a_price_where_a_model_can_be_tuned(openai: PriceList) -> None:
+    price = openai.price_for("gpt-4o-mini-2024-07-18", NOW)
+    assert price is not None
+    assert price.rates["trained_token"] * 1_000_000 == 3
