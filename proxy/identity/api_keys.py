@@ -105,7 +105,9 @@ class ApiKeys:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 return await asyncio.shield(task)
-        except (DatabaseUnavailable, TimeoutError):
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the ledger, no caller is told that its key is
+            if not isinstance(error, DatabaseUnavailable | TimeoutError):
+                _log.exception("a look-up of a key failed")
             self._ledger_away = True
             return self._stale(digest)
 

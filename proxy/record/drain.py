@@ -76,6 +76,9 @@ class Drain:
                     continue
                 _log.warning("usage records wait", error=type(error).__name__, reason=str(error)[:200])
                 await _pause(stop, _PAUSE_SECONDS)
+            except Exception:  # noqa: BLE001 - such as a client library's own confusion over a server that vanished
+                _log.exception("a batch failed and is tried again")
+                await _pause(stop, _PAUSE_SECONDS)
         if self._joined:
             try:
                 await self._streams.leave()
@@ -117,6 +120,8 @@ async def _sweep(sweep: Sweep, stop: asyncio.Event) -> None:
             await sweep.run()
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("expired holds wait", error=type(error).__name__)
+        except Exception:  # noqa: BLE001 - the drain beside it goes on
+            _log.exception("a sweep failed and is tried again")
         await _pause(stop, _SWEEP_SECONDS)
 
 

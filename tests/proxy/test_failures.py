@@ -129,12 +129,14 @@ def plane() -> Iterator[Plane]:
             made.start("upstream", "proxy", "drain")
             yield plane
         finally:
-            made.stop()
-            for name in list(plane.children):
-                plane.stop(name)
-            postgres.release()
-            valkey.release()
-            shutil.rmtree(home, ignore_errors=True)
+            try:
+                made.stop()
+            finally:
+                for name in list(plane.children):
+                    plane.stop(name)
+                postgres.release()
+                valkey.release()
+                shutil.rmtree(home, ignore_errors=True)
 
 
 def chat(model: str = "gpt-4o-mini+tokens=5", **members: Any) -> dict[str, Any]:

@@ -246,3 +246,26 @@ async def test_a_record_alone_is_refused_and_a_fault_of_the_database_is_not_take
     with pytest.raises(asyncpg.UndefinedColumnError):
         await Batches(pool).store([Entry("s", "1-1", named("req_1"))], NOW)
     assert await dead(pool) == []
+
+
+class Confused(Batches):
+    """What a client library may do once, when its server vanishes in mid-word."""
+
+    confused = True
+
+    async def store(self, entries: Any, now: datetime) -> Any:
+        if self.confused:
+            self.confused = False
+            raise asyncpg.InternalClientError("another operation is in progress")
+        return await super().store(entries, now)
+
+
+async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(redis: Redis, pool: Pool) -> None:
+    await put(redis, named("req_1"))
+    stop = asyncio.Event()
+    running = asyncio.create_task(Drain(UsageStreams(redis, "one"), Confused(pool), lambda: NOW).run(stop))
+    async with asyncio.timeout(10):
+        while not await stored(pool):
+            await asyncio.sleep(0.02)
+    stop.set()
+    await running
