@@ -8,7 +8,8 @@ import orjson
 
 from ledger.usage import Usage
 from proxy.meter.members import last_member
-from proxy.meter.usage import read_usage
+from proxy.meter.tool_calls import CALLED, tools_called
+from proxy.meter.usage import read_usage, with_quantities
 
 DECODED_WHOLE = 64 * 1024
 """Answers up to this many bytes are decoded whole; in larger ones (embeddings, images) the end is looked
@@ -18,7 +19,7 @@ at first."""
 def usage_of_body(body: bytes) -> Usage | None:
     """The usage that an answer body reports at its top, or under `response`; None where it reports none.
     Never raises."""
-    if len(body) > DECODED_WHOLE:
+    if len(body) > DECODED_WHOLE and not any(called in body for called in CALLED):
         found = _usage_at_the_end(body)
         if found is not None:
             return found
@@ -29,14 +30,16 @@ def usage_of_body(body: bytes) -> Usage | None:
 
 
 def usage_of_answer(answer: Any) -> Usage | None:
-    """The usage of a decoded answer or stream event: `usage`, else `response.usage`."""
+    """The usage of a decoded answer or stream event: `usage`, else `response.usage`; a response's with the tools
+    that it called."""
     if not isinstance(answer, dict):
         return None
-    own = answer.get("usage")
-    if own is not None:
-        return read_usage(own)
-    wrapped = answer.get("response")
-    return read_usage(wrapped.get("usage")) if isinstance(wrapped, dict) else None
+    if answer.get("usage") is None:
+        answer = answer.get("response")
+        if not isinstance(answer, dict):
+            return None
+    usage = read_usage(answer.get("usage"))
+    return usage if usage is None or "output" not in answer else with_quantities(usage, tools_called(answer))
 
 
 def _usage_at_the_end(body: bytes) -> Usage | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,8 @@ from proxy.meter.deltas import collect
 from proxy.meter.members import last_member
 from proxy.meter.output import Output, TokenCounter
 from proxy.meter.sse import EventSplitter, data_of, name_of
-from proxy.meter.usage import read_usage
+from proxy.meter.tool_calls import CALLED, count_calls, trace
+from proxy.meter.usage import add_usage, read_usage, with_quantities
 
 BATCH = 32 * 1024
 MAX_EVENT = 1024 * 1024
@@ -49,6 +51,9 @@ _ENDS = frozenset(
         b"error",
     }
 )
+_ONE_OF_SEVERAL = frozenset({b"image_generation.completed", b"image_edit.completed"})
+"""Each reports what its own image used; all other reports are of the whole."""
+_MOST_CALLS = 1000
 _FAILURES = frozenset({b"response.failed", b"thread.run.failed", b"error"})
 
 
@@ -58,11 +63,14 @@ class StreamReading:
 
     `usage` is the last one reported (they are cumulative, so never summed), None where none was. `terminal`:
     the event that ends a good or a failed answer was seen. `failed`: an error or a failed answer was seen.
+    `called`: the provider's tools that were called to the end, as `tool_calls.trace` keeps them; `usage` has them
+    already.
     """
 
     usage: Usage | None
     terminal: bool
     failed: bool
+    called: tuple[Mapping[str, Any], ...]
     _output: Output
     _unread: list[bytes] = field(default_factory=list)
 
@@ -84,6 +92,7 @@ class StreamScanner:
     """Fed with the bytes of one stream as they pass, in any pieces. Never raises on what they hold."""
 
     __slots__ = (
+        "_called",
         "_end",
         "_failed",
         "_head",
@@ -104,6 +113,7 @@ class StreamScanner:
         self._usage: Usage | None = None
         self._terminal = False
         self._failed = False
+        self._called: list[dict[str, Any]] = []
         self._oversize = 0
         self._head = b""
         self._end = b""
@@ -128,7 +138,9 @@ class StreamScanner:
             unread.append(rest)  # half an event can't be decoded, so it says nothing
         for event in unread:
             self._note(event)
-        return StreamReading(self._usage, self._terminal, self._failed, self._output, unread)
+        return StreamReading(
+            self._usage, self._terminal, self._failed, tuple(self._called), self._output, unread
+        )
 
     def _take(self) -> list[bytes]:
         data = b"".join(self._pieces)
@@ -159,8 +171,14 @@ class StreamScanner:
             self._failed = self._failed or kind in _FAILURES
         span = last_member(end, b"usage", depth=2 if kind.startswith(b"response.") else 1, window=_KEPT_END)
         usage = None if span is None else read_usage(_decoded(end[span[0] : span[1]]))
-        if usage is not None:
-            self._usage = usage
+        if kind == b"response.output_item.done" and b'"image_generation_call"' in head:
+            self._called.append({"type": "image_generation_call", "status": "completed"})
+        if usage is not None and kind in _ONE_OF_SEVERAL:
+            self._usage = add_usage(self._usage, usage)
+        elif usage is not None:
+            said = last_member(end, b"tool_usage", depth=2, window=_KEPT_END)
+            report = None if said is None else _decoded(end[said[0] : said[1]])
+            self._usage = with_quantities(usage, count_calls(self._called, None, None, report))
         elif b"chat.completion.chunk" in head or b"text_completion" in head or b"text.delta" in kind:
             self._output.add_unread(size)
 
@@ -181,6 +199,8 @@ class StreamScanner:
             return
         kind = _kind(event)
         ends = kind in _ENDS
+        if kind == b"response.output_item.done" and any(called in data for called in CALLED):
+            self._note_item(_decoded(data))
         if not ends and kind.startswith(b"response."):
             return
         if not ends and not reports and b'"error"' not in data:
@@ -195,7 +215,12 @@ class StreamScanner:
             return  # the run repeats what its steps used
         usage = usage_of_answer(payload)
         if usage is not None:
-            self._usage = usage
+            self._usage = add_usage(self._usage, usage) if kind in _ONE_OF_SEVERAL else usage
+
+    def _note_item(self, event: Any) -> None:
+        kept = trace(event.get("item")) if isinstance(event, dict) else None
+        if kept is not None and len(self._called) < _MOST_CALLS:
+            self._called.append(kept)
 
 
 def _kind(event: bytes) -> bytes:

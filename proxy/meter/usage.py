@@ -7,6 +7,8 @@ embeddings (no output), transcriptions by duration (`{"type": "duration", "secon
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,12 +36,38 @@ def read_usage(payload: Mapping[str, Any] | None) -> Usage | None:
         return None
 
 
+def with_quantities(usage: Usage, more: Mapping[str, int]) -> Usage:
+    """`usage` and these quantities beside its own."""
+    return dataclasses.replace(usage, quantities={**usage.quantities, **more}) if more else usage
+
+
+def add_usage(one: Usage | None, other: Usage) -> Usage:
+    """What both used together."""
+    if one is None:
+        return other
+    counts = {
+        item.name: getattr(one, item.name) + getattr(other, item.name)
+        for item in dataclasses.fields(Usage)
+        if item.name != "quantities"
+    }
+    kinds = one.quantities.keys() | other.quantities.keys()
+    both = {kind: one.quantities.get(kind, 0) + other.quantities.get(kind, 0) for kind in kinds}
+    return Usage(**counts, quantities=both)
+
+
+def read_seconds(value: Any) -> int | None:
+    """A duration in seconds, a second that was begun as a whole one; None where it can't be a duration."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_COUNT:
+        return None
+    return math.ceil(value)
+
+
 def _read(payload: Mapping[str, Any]) -> Usage | None:
     total = _count(payload, "total_tokens")
     given_in = _first_count(payload, "prompt_tokens", "input_tokens")
     given_out = _first_count(payload, "completion_tokens", "output_tokens")
     if given_in is None and given_out is None:
-        seconds = _count(payload, "seconds")
+        seconds = read_seconds(payload.get("seconds"))
         return None if seconds is None else Usage(quantities={"seconds": seconds})
     if given_in is None:
         if total is None:

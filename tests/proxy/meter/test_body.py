@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -81,6 +82,8 @@ def test_recorded_answers_give_their_recorded_usage(corpus: list[dict[str, Any]]
     for row in corpus:
         if row["stream"] or row["response_body_b64"] or not row["response_body"].startswith("{"):
             continue
-        assert usage_of_body(row["response_body"].encode()) == read_usage(row["usage"]), row["id"]
+        usage = usage_of_body(row["response_body"].encode())
+        tokens = None if usage is None else replace(usage, quantities={})
+        assert tokens == read_usage(row["usage"]), row["id"]
         checked += 1
     assert checked > 200

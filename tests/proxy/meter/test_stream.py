@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,7 +51,9 @@ def test_recorded_streams_give_their_recorded_usage_wherever_cut(streams: list[d
         raw = row["raw"]
         for cuts in ([], list(range(0, len(raw), 5)), list(range(3, len(raw), 997))):
             reading = _read(raw, cuts)
-            assert reading.usage == read_usage(row["usage"]), row["id"]
+            assert reading.usage is not None or row["usage"] is None, row["id"]
+            tokens = None if reading.usage is None else replace(reading.usage, quantities={})
+            assert tokens == read_usage(row["usage"]), row["id"]
             assert reading.terminal, row["id"]
             assert not reading.failed, row["id"]
 
