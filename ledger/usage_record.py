@@ -15,7 +15,10 @@ Outcome = Literal["completed", "client_gone", "upstream_error", "upstream_cut", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRecord:
-    """One request, admitted at `occurred_at` by Redis' clock. Money in nano-units, prices in `currency`."""
+    """One request, admitted at `occurred_at` by Redis' clock. Money in nano-units, prices in `currency`.
+
+    `objects` are those that its answer brought into being upstream: (id, kind).
+    """
 
     request_id: str
     occurred_at: datetime
@@ -43,3 +46,4 @@ class UsageRecord:
     first_byte_ms: int | None
     duration_ms: int
     search_term: str | None
+    objects: tuple[tuple[str, str], ...] = ()

@@ -23,12 +23,14 @@ from proxy.identity.directory import Directory
 from proxy.journey import travel
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
+from proxy.ownership.register import Register
 from proxy.pipeline import RedisPipeline, RedisUnavailable
 from proxy.pricing import PriceBook
 from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
 from proxy.quota.scripts import Scripts
 from proxy.quota.sums import LedgerSums
+from proxy.record.background import Background
 from proxy.record.settler import Settler
 from proxy.relay.asgi import Receive, Scope, Send
 from proxy.running import CLIENT_STALL_SECONDS, Running
@@ -97,6 +99,8 @@ class Proxy:
         scripts = Scripts(redis)
         settler = Settler(redis, scripts)
         stack.push_async_callback(settler.close, _SETTLE_SECONDS)
+        background = Background(redis, scripts, settler)
+        stack.push_async_callback(background.close, timeout)
         ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
         clock = RedisClock()
         hasher = KeyHasher(secret.get_secret_value().encode())
@@ -110,6 +114,8 @@ class Proxy:
             gate=Gate(redis, scripts, clock, LedgerSums(pool).used, ttl_ms=ttl_ms, patience=timeout),
             clock=clock,
             settler=settler,
+            background=background,
+            register=Register(redis, pool),
             running=running,
             route=route,
             measures=Measures(lambda: len(running), lambda: settler.unconfirmed),

@@ -1,28 +1,17 @@
-"""An admitted request: forwarded, relayed, settled.
-
-Settling waits for nothing and is called from the event that ends the request, so no cancellation can skip it.
-"""
+"""An admitted request: forwarded, relayed, settled."""
 
 import asyncio
 from time import monotonic
-from typing import Final
 
-import structlog
-
-from ledger.usage import Usage
-from ledger.usage_record import UsageSource
-from proxy.endpoints.catalogue import Metering
 from proxy.errors import Refusal, unavailable
 from proxy.house import House
 from proxy.identity.principal import Principal
 from proxy.life import Action, Actions, Life
-from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer, begins_stream
+from proxy.meter.answer import begins_stream
 from proxy.meter.chunk_filter import ChunkFilter
-from proxy.meter.completion import count_completion
 from proxy.offer import body_for
 from proxy.quota.admission import Admitted
-from proxy.quota.amounts import Amounts
-from proxy.record import form
+from proxy.reckoning import Reckoning
 from proxy.relay.asgi import Message, Scope, Send, send_error
 from proxy.relay.head import answer_headers, is_event_stream, our_headers
 from proxy.relay.outbox import Outbox
@@ -31,11 +20,6 @@ from proxy.upstream.exchange import Exchange
 from proxy.upstream.failure import UpstreamFailure
 from proxy.upstream.request import Header
 from proxy.upstream.route import refusal_for
-
-CLIENT_GONE_STATUS: Final = 499
-"""Recorded where the client left before it was sent a status."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Call:
@@ -66,24 +50,19 @@ class Call:
         self._outbox = Outbox(asyncio.get_running_loop())
         self._exchange: Exchange | None = None
         self._filter: ChunkFilter | None = None
-        self._answer: Answer = JsonAnswer()
+        self._reckoning = Reckoning(house, ticket, admitted)
         self._kind_known = False
         self._asked_for_usage = False
-        self._status = 0
         self._head: list[Header] | None = None
         self._error: Refusal | None = None
-        self._failure: UpstreamFailure | None = None
         self._ended = False
         self._cut = False
         self._paused = False
-        self._response_bytes = 0
-        self._events = 0
-        self._first_byte_ms: int | None = None
 
     @property
     def delivered_tokens(self) -> int:
         """What has passed so far, for renewals: a stream brings about one token an event."""
-        return self._events
+        return self._reckoning.events
 
     @property
     def stalled_since(self) -> float | None:
@@ -125,8 +104,7 @@ class Call:
         self._act(self._life.hold_lost())
 
     def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
-        self._status = status
-        self._first_byte_ms = self._elapsed_ms()
+        self._reckoning.begins(status)
         if is_event_stream(headers):
             self._is_stream()
         may_shrink = self._asked_for_usage and (self._filter is not None or status < 400)
@@ -136,10 +114,9 @@ class Call:
     def on_body(self, data: bytes) -> None:
         if not self._kind_known:
             self._kind_known = True
-            if self._status < 400 and begins_stream(data):
+            if self._reckoning.status < 400 and begins_stream(data):
                 self._is_stream()
-        self._answer.feed(data)
-        self._events += data.count(b"\n\n") or data.count(b"\r\n\r\n")
+        self._reckoning.saw(data)
         if self._filter is not None:
             data = self._filter.feed(data)
         self._put(data)
@@ -147,11 +124,12 @@ class Call:
     def on_end(self) -> None:
         try:
             self._flush()
+            self._reckoning.ends()
         finally:
             self._act(self._life.answer_ended())
 
     def on_failure(self, error: UpstreamFailure) -> None:
-        self._failure = error
+        self._reckoning.failure = error
         try:
             self._flush()
         finally:
@@ -159,7 +137,7 @@ class Call:
 
     def _is_stream(self) -> None:
         self._kind_known = True
-        self._answer = StreamedAnswer()
+        self._reckoning.is_stream()
         if self._asked_for_usage:
             self._filter = ChunkFilter()
 
@@ -174,7 +152,7 @@ class Call:
                     if self._exchange is not None:
                         self._exchange.close()
                 case Action.SETTLE:
-                    self._try_to_settle()
+                    self._settle()
                 case Action.END_CLIENT:
                     self._ended = True
                 case Action.ANSWER_ERROR:
@@ -192,65 +170,20 @@ class Call:
             self._scope, body if asked.endpoint.takes_body else None, self
         )
 
-    def _try_to_settle(self) -> None:
-        try:
-            self._settle()
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets its end; the sweep settles what the hold says
-            _log.exception("a request could not be settled", request_id=self.request_id)
-
     def _settle(self) -> None:
         assert self._life.outcome is not None
-        ticket = self.ticket
-        usage, source = self._measure()
-        money = ticket.offer.quote.money(usage)
-        record = ticket.record(
-            at_ms=self._admitted.at_ms,
-            status=self._status or (self._error_status() if self._failure else CLIENT_GONE_STATUS),
-            outcome=self._life.outcome,
-            usage=usage,
-            source=source,
-            money=money,
-            response_bytes=self._response_bytes,
-            first_byte_ms=self._first_byte_ms,
-            duration_ms=self._elapsed_ms(),
+        self._reckoning.settle(
+            self._life.outcome,
+            forwarded=self._exchange is not None,
+            error_status=self._refusal().status,
         )
-        self._house.settler.settle(
-            ticket.hold(self._admitted.period_start_ms),
-            Amounts(1, usage.total_tokens, money.price, len(ticket.asked.body) + self._response_bytes),
-            form.write(record),
-        )
-        self._house.measures.settled(record)
-
-    def _measure(self) -> tuple[Usage, UsageSource]:
-        """What was used, and who says so."""
-        if self._exchange is None:
-            return Usage(), "provider"
-        if self._failure is not None and self._status == 0:
-            return Usage(), "unknown" if self._failure.sent else "provider"
-        if self._status >= 300 or self.ticket.asked.endpoint.metering is Metering.FREE:
-            return Usage(), "provider"
-        try:
-            usage = self._answer.usage
-            if usage is not None:
-                return usage, "provider"
-            return self._counted(), "tokenizer"
-        except Exception:  # noqa: BLE001 - whatever an answer holds, its request is settled
-            _log.exception("an answer could not be counted", request_id=self.ticket.request_id)
-            held = self.ticket.offer.demand
-            return Usage(input_tokens=held.input_tokens, output_tokens=self._admitted.output), "hold"
-
-    def _counted(self) -> Usage:
-        asked = self.ticket.asked
-        tokenizer = self._house.tokenizers.for_model(asked.model)
-        delivered = count_completion(self._answer.output, asked.request, tokenizer)
-        return Usage(input_tokens=self.ticket.offer.prompt.tokens, output_tokens=delivered)
 
     # -- Bytes back
 
     def _put(self, data: bytes) -> None:
         if not data:
             return
-        self._response_bytes += len(data)
+        self._reckoning.response_bytes += len(data)
         if self._outbox.put(data) and not self._paused and self._exchange is not None:
             self._paused = True
             self._exchange.pause()
@@ -281,7 +214,9 @@ class Call:
     async def _start(self) -> None:
         assert self._head is not None
         headers = [*self._head, *our_headers(self.ticket, self._admitted)]
-        await self._hand({"type": "http.response.start", "status": self._status, "headers": headers})
+        await self._hand(
+            {"type": "http.response.start", "status": self._reckoning.status, "headers": headers}
+        )
 
     async def _pass_on(self, data: bytes, last: bool) -> None:
         await self._hand({"type": "http.response.body", "body": data, "more_body": not last})
@@ -297,12 +232,6 @@ class Call:
     # -- Words
 
     def _refusal(self) -> Refusal:
-        if self._failure is not None:
-            return refusal_for(self._failure)
+        if self._reckoning.failure is not None:
+            return refusal_for(self._reckoning.failure)
         return unavailable("The server is shutting down. Try again.", "server_stopping")
-
-    def _error_status(self) -> int:
-        return self._refusal().status
-
-    def _elapsed_ms(self) -> int:
-        return round((monotonic() - self.ticket.started) * 1000)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from proxy.identity.api_keys import ApiKeys
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
+from proxy.ownership.register import Register
 from proxy.pricing import PriceBook
 from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
+from proxy.record.background import Background
 from proxy.record.settler import Settler
 from proxy.running import Running
 from proxy.upstream.route import Route
@@ -21,6 +23,8 @@ class House:
     gate: Gate
     clock: RedisClock
     settler: Settler
+    background: Background
+    register: Register
     running: Running
     route: Route
     measures: Measures

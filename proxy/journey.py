@@ -21,6 +21,7 @@ from proxy.identity.credentials import bearer
 from proxy.life import Action, Life
 from proxy.meter.prompt import Estimate
 from proxy.offer import check_plan, offer, prompt_of, quote_for
+from proxy.ownership.mentions import mentioned
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
@@ -63,10 +64,11 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     """Everything before the hold, and the hold. Raises Refusal or ClientGone; nothing is held then."""
     started = monotonic()
     headers = scope["headers"]
-    endpoint = find(scope["method"], scope["path"])
+    match = find(scope["method"], scope["path"])
     principal = await house.keys.resolve(bearer(headers))
     project_id = project_of(principal, headers)
-    asked = body.read(endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
+    asked = body.read(match.endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
+    await house.register.require(principal, match.owned | mentioned(asked.body, asked.request))
     quote = quote_for(asked, principal, house.prices)
     check_plan(asked, principal, quote)
     offered = offer(asked, await _prompt(house, asked), quote)
@@ -79,6 +81,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         started,
         house.route.name,
         principal.scopes(project_id),
+        match.ids,
     )
     gone = asyncio.ensure_future(until_gone(receive))
     try:

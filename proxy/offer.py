@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.endpoints.asked import Asked
-from proxy.endpoints.catalogue import Metering
+from proxy.endpoints.endpoint import Metering
 from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
 from proxy.meter.bounds import output_bound
@@ -38,7 +38,7 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
             f"The plan {terms.plan_name} does not include {endpoint.template}.",
             code="endpoint_not_allowed",
         )
-    if not asked.model and endpoint.metering is Metering.FREE:
+    if not endpoint.costs:
         return
     model = asked.model or "that a stored prompt names"
     if not terms.allows_model(asked.model):
@@ -69,7 +69,7 @@ def quote_for(asked: Asked, principal: Principal, prices: PriceBook) -> Quote:
 
 
 def prompt_of(asked: Asked, tokenizers: Tokenizers) -> Estimate:
-    if asked.endpoint.metering is Metering.FREE:
+    if not asked.endpoint.costs:
         return _NONE
     return count_prompt(asked.endpoint.template, asked.request, asked.model, tokenizers)
 
@@ -78,7 +78,7 @@ def offer(asked: Asked, prompt: Estimate, quote: Quote) -> Offer:
     """What to hold. An answer that the caller left unbounded may be granted less than the model's bound."""
     tokens = prompt.tokens + _margin(asked, prompt)
     output = 0
-    if asked.endpoint.metering is not Metering.FREE:
+    if asked.endpoint.costs:
         output = output_bound(asked.endpoint.template, asked.request, asked.model)
     least = min(output, _LEAST_OUTPUT * choices(asked)) if may_be_bounded(asked) else output
     demand = Demand(

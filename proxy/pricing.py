@@ -14,24 +14,11 @@ from ledger.exchange import ExchangeRateError, ExchangeRates, Rate, nano_usd_to_
 from ledger.prices import Price, PriceList
 from ledger.rating import Tariff, cost
 from ledger.usage import Usage
-from proxy.record.draft import OutputMoney
+from proxy.record.money import FREE, Money
 
 _REFRESH_SECONDS: Final = 60.0
 _ANY_OUTPUT: Final = 10**9
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    """Nano-units: what the provider charges in USD and EUR, the selling price in the plan's currency and in EUR."""
-
-    cost_usd: int
-    cost_eur: int
-    price: int
-    price_eur: int
-
-
-FREE: Final = Money(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +60,12 @@ class Quote:
         """
         return -(-(self.most(input_tokens, _ANY_OUTPUT) - self.most(input_tokens, 0)) // _ANY_OUTPUT)
 
-    def output_money(self, input_tokens: int) -> OutputMoney:
+    def output_money(self, input_tokens: int) -> Money:
         """Each output token's part after such an input, by the plain text rate, for whoever must settle without the
         answer."""
         thousand = self.money(Usage(input_tokens=input_tokens, output_tokens=1000))
         none = self.money(Usage(input_tokens=input_tokens))
-        return OutputMoney(
+        return Money(
             *(
                 -(-(much - little) // 1000)
                 for much, little in (

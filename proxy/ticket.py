@@ -1,5 +1,6 @@
 """What is known of a request when it asks for admission, and the records that come of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.usage import Usage
@@ -7,16 +8,16 @@ from ledger.usage_record import Outcome, UsageRecord, UsageSource
 from proxy.endpoints.asked import Asked
 from proxy.identity.principal import Principal
 from proxy.offer import Offer
-from proxy.pricing import Money
 from proxy.quota.amounts import Hold
 from proxy.quota.clock import instant
 from proxy.quota.limits import Scope
 from proxy.record import draft
+from proxy.record.money import Money
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`started` is by the monotonic clock, in seconds."""
+    """`started` is by the monotonic clock, in seconds. `ids` stand in the path: kind -> id."""
 
     request_id: str
     principal: Principal
@@ -26,6 +27,7 @@ class Ticket:
     started: float
     upstream: str
     scopes: tuple[Scope, ...]
+    ids: Mapping[str, str]
 
     def hold(self, period_start_ms: int = 0) -> Hold:
         """The hold it takes if it is booked in the period that starts then; 0 where nobody knows."""
@@ -66,6 +68,7 @@ class Ticket:
         response_bytes: int,
         first_byte_ms: int | None,
         duration_ms: int,
+        objects: tuple[tuple[str, str], ...] = (),
     ) -> UsageRecord:
         """The usage record; `at_ms` is the admission by Redis' clock."""
         principal, quote = self.principal, self.offer.quote
@@ -96,4 +99,5 @@ class Ticket:
             first_byte_ms=first_byte_ms,
             duration_ms=duration_ms,
             search_term=self.asked.label,
+            objects=objects,
         )

@@ -66,6 +66,11 @@ class Recording:
         return unasked_for(self.answered) if self.is_chat_stream and not self.asks_usage else self.answered
 
     @property
+    def goes_on(self) -> bool:
+        """Whether the answer says that it is worked on in the background."""
+        return self.request.get("background") is True and b'"usage": null' in self.answered
+
+    @property
     def is_chat_stream(self) -> bool:
         return self.path.endswith("/completions") and bool(self.request.get("stream"))
 

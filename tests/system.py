@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,13 +17,23 @@ from redis.asyncio import Redis
 
 import config
 from config.settings import Settings, load_settings
-from ledger import api_keys, exchange, organizations, plans, price_rows, subscriptions, usage_partitions
+from ledger import (
+    api_keys,
+    exchange,
+    organizations,
+    plans,
+    price_rows,
+    subscriptions,
+    upstream_objects,
+    usage_partitions,
+)
 from ledger.database import Connection, close_pool, open_pool, transaction
 from ledger.keys import KeyHasher
 from ledger.limits import Limits
 from ledger.migrations import migrate
 from ledger.plans import PlanTerms
 from ledger.prices import PriceList
+from ledger.upstream_objects import UpstreamObject
 from runtime import ports
 from runtime.child import Child, Program
 from runtime.parts import Parts
@@ -162,14 +172,27 @@ class System:
         finally:
             await connection.close(timeout=5)
 
-    async def quiet(self) -> None:
-        """Waits until no hold is left and every record is in Postgres."""
+    async def own(self, tenant: Tenant, ids: Collection[str]) -> None:
+        """These objects upstream are the tenant's."""
+        now = datetime.now(UTC)
+        pool = await open_pool(self.database_url, size=1)
+        try:
+            async with transaction(pool) as connection:
+                await upstream_objects.store(
+                    connection,
+                    [UpstreamObject(each, "part", tenant.organization_id, None, "test", now) for each in ids],
+                )
+        finally:
+            await close_pool(pool)
+
+    async def quiet(self, *, holds: int = 0) -> None:
+        """Waits until no more than `holds` are left and every record is in Postgres."""
         redis = Redis.from_url(self.redis_url)
 
         async def nothing_left() -> bool | None:
-            holds = [key async for key in redis.scan_iter("*:holds")]
+            left = [await redis.zcard(key) async for key in redis.scan_iter("*:holds")]
             waiting = [key async for key in redis.scan_iter("*:usage") if await redis.xlen(key)]
-            return True if not holds and not waiting else None
+            return True if sum(left) == holds and not waiting else None
 
         try:
             await until(nothing_left, "holds and records to be gone")

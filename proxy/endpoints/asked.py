@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.endpoints.catalogue import Endpoint, Metering
+from proxy.endpoints.endpoint import Endpoint, Metering
 from proxy.errors import Refusal
 
 LABEL_HEADER: Final = b"x-tollkeeper-label"
@@ -31,7 +31,7 @@ class Asked:
 def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
     """Raises Refusal 400 that names what can't be understood."""
     label = next((value.decode("utf-8", "replace") for name, value in headers if name == LABEL_HEADER), None)
-    if not endpoint.takes_body:
+    if not endpoint.takes_body or (not body and not endpoint.needs_model):
         return Asked(endpoint, b"", {}, "", False, _cleaned(label))
     try:
         request = orjson.loads(body)
@@ -59,6 +59,8 @@ def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]
 def _model(endpoint: Endpoint, request: Mapping[str, Any]) -> str:
     model = request.get("model")
     if model is None:
+        if not endpoint.needs_model:
+            return ""
         if endpoint.metering is Metering.RESPONSES and isinstance(request.get("prompt"), dict):
             return ""
         raise Refusal(400, "you must provide a model parameter", param="model")

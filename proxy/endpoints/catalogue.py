@@ -1,69 +1,87 @@
-"""The endpoints that pass. A new one is one entry here; what is not here is refused, never passed on unmetered."""
+"""The endpoints that pass, and how a call finds its own. What is not here is refused, never passed on unmetered."""
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from proxy.endpoints import chat, responses, text
+from proxy.endpoints.endpoint import OBJECTS, Endpoint
 from proxy.errors import Refusal
 
+CATALOGUE: Final = (*chat.ENDPOINTS, *text.ENDPOINTS, *responses.ENDPOINTS)
 
-class Metering(Enum):
-    """What an answer of the endpoint costs."""
-
-    CHAT = "chat"
-    COMPLETIONS = "completions"
-    RESPONSES = "responses"
-    EMBEDDINGS = "embeddings"
-    FREE = "free"
-    """OpenAI charges nothing for it; it counts as a request only."""
+_LONGEST_ID: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """`template` is a path whose last segment may be `{id}`. `output_bound` is the request's member that bounds the
-    tokens of an answer where the caller set none; None where an answer has no tokens or a bound of its own.
-    `asks_usage`: streams report usage only when asked by `stream_options`."""
+class Match:
+    """An endpoint, and the ids that stand in the path: kind -> id."""
 
-    name: str
-    method: str
-    template: str
-    metering: Metering
-    output_bound: str | None = None
-    asks_usage: bool = False
+    endpoint: Endpoint
+    ids: Mapping[str, str]
 
     @property
-    def takes_body(self) -> bool:
-        return self.method == "POST"
+    def owned(self) -> set[str]:
+        """Those of the ids that must be the caller's own."""
+        return {identifier for kind, identifier in self.ids.items() if kind in OBJECTS}
 
 
-CATALOGUE: Final = (
-    Endpoint(
-        "chat.completions", "POST", "/v1/chat/completions", Metering.CHAT, "max_completion_tokens", True
-    ),
-    Endpoint("completions", "POST", "/v1/completions", Metering.COMPLETIONS, None, True),
-    Endpoint("responses", "POST", "/v1/responses", Metering.RESPONSES, "max_output_tokens"),
-    Endpoint("embeddings", "POST", "/v1/embeddings", Metering.EMBEDDINGS),
-    Endpoint("models", "GET", "/v1/models", Metering.FREE),
-    Endpoint("models.retrieve", "GET", "/v1/models/{id}", Metering.FREE),
-)
+@dataclass(slots=True)
+class _Node:
+    """One segment of the paths: what follows it by name, what follows it as an id, and what ends with it."""
 
-_EXACT: Final = {e.template: e for e in CATALOGUE if not e.template.endswith("{id}")}
-_BY_PARENT: Final = {e.template.removesuffix("{id}"): e for e in CATALOGUE if e.template.endswith("{id}")}
+    named: dict[str, "_Node"] = field(default_factory=dict)
+    kind: str | None = None
+    any_id: "_Node | None" = None
+    methods: dict[str, Endpoint] = field(default_factory=dict)
 
 
-def find(method: str, path: str) -> Endpoint:
+def _tree(endpoints: Iterable[Endpoint]) -> _Node:
+    root = _Node()
+    for endpoint in endpoints:
+        node = root
+        for segment in endpoint.template.split("/")[1:]:
+            if segment.startswith("{"):
+                kind = segment[1:-1]
+                assert node.kind in (None, kind), f"{endpoint.template} names an id twice"
+                node.kind, node.any_id = kind, node.any_id or _Node()
+                node = node.any_id
+            else:
+                node = node.named.setdefault(segment, _Node())
+        assert endpoint.method not in node.methods, f"{endpoint.method} {endpoint.template} stands here twice"
+        node.methods[endpoint.method] = endpoint
+    return root
+
+
+_ROOT: Final = _tree(CATALOGUE)
+
+
+def find(method: str, path: str) -> Match:
     """The endpoint of a call. Raises Refusal: 404 for a path that is not in the catalogue, 405 for its method."""
-    endpoint = _EXACT.get(path)
-    if endpoint is None:
-        parent, slash, last = path.rpartition("/")
-        endpoint = _BY_PARENT.get(parent + slash) if last not in ("", ".", "..") else None
-    if endpoint is None:
+    node: _Node | None = _ROOT
+    ids: dict[str, str] = {}
+    for segment in path.split("/")[1:]:
+        assert node is not None
+        following = node.named.get(segment)
+        if following is None and node.kind is not None and _is_id(segment):
+            ids[node.kind] = segment
+            following = node.any_id
+        node = following
+        if node is None:
+            break
+    if node is None or not node.methods:
         raise Refusal(404, f"Invalid URL ({method} {path[:200]})", code="unknown_url")
-    if endpoint.method != method:
+    endpoint = node.methods.get(method)
+    if endpoint is None:
+        allowed = ", ".join(sorted(node.methods))
         raise Refusal(
             405,
-            f"Not allowed to {method[:20]} on {path[:200]} (HINT: use {endpoint.method})",
+            f"Not allowed to {method[:20]} on {path[:200]} (HINT: use {allowed})",
             code="method_not_supported",
-            headers=((b"allow", endpoint.method.encode()),),
+            headers=((b"allow", allowed.encode()),),
         )
-    return endpoint
+    return Match(endpoint, ids)
+
+
+def _is_id(segment: str) -> bool:
+    return segment not in ("", ".", "..") and len(segment) <= _LONGEST_ID and segment.isprintable()

@@ -1,5 +1,6 @@
 """What an answer said of its usage, as its bytes pass: a stream or one JSON body."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import orjson
@@ -10,6 +11,7 @@ from proxy.meter.completion import output_of
 from proxy.meter.output import Output
 from proxy.meter.stream import StreamReading, StreamScanner
 
+_UNDER_WAY: Final = frozenset({"queued", "in_progress"})
 LARGEST_BODY: Final = 64 * 1024 * 1024
 """A JSON answer is read for its usage up to this size; the bytes of a larger one still pass."""
 
@@ -33,6 +35,21 @@ class Answer(Protocol):
     def output(self) -> Output:
         """What was delivered, to be counted where the provider reported nothing."""
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is the end of an answer: not one that is still worked on in the background."""
+
+    @property
+    def called(self) -> Sequence[Mapping[str, Any]]:
+        """The provider's tools that a stream called to the end, as `tool_calls.trace` keeps them."""
+
+    @property
+    def body(self) -> bytes:
+        """What passed of an answer that is no stream; nothing of one that is too large to be read."""
+
+    def decoded(self) -> Any:
+        """The whole of a JSON answer; None for a stream, and for what is no JSON."""
+
 
 class StreamedAnswer:
     """A stream of server-sent events."""
@@ -53,6 +70,21 @@ class StreamedAnswer:
     @property
     def output(self) -> Output:
         return self._finished().output
+
+    @property
+    def ends(self) -> bool:
+        return self._finished().terminal
+
+    @property
+    def called(self) -> Sequence[Mapping[str, Any]]:
+        return self._finished().called
+
+    @property
+    def body(self) -> bytes:
+        return b""
+
+    def decoded(self) -> Any:
+        return None
 
     def _finished(self) -> StreamReading:
         if self._reading is None:
@@ -78,12 +110,27 @@ class JsonAnswer:
 
     @property
     def usage(self) -> Usage | None:
-        return usage_of_body(b"".join(self._pieces))
+        return usage_of_body(self.body)
 
     @property
     def output(self) -> Output:
+        return output_of(self.decoded())
+
+    @property
+    def ends(self) -> bool:
+        answer = self.decoded()
+        return not (isinstance(answer, dict) and answer.get("status") in _UNDER_WAY)
+
+    @property
+    def called(self) -> Sequence[Mapping[str, Any]]:
+        return ()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def decoded(self) -> Any:
         try:
-            answer: Any = orjson.loads(b"".join(self._pieces))
+            return orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            return Output()
-        return output_of(answer)
+            return None

@@ -24,3 +24,13 @@ def live(partition: int, scope: str) -> str:
 def period(partition: int, scope: str, start_ms: int) -> str:
     """Used and held in the period that starts then."""
     return f"{tag(partition)}:period:{scope}:{start_ms}"
+
+
+def owned(partition: int, organization_id: str, object_id: str) -> str:
+    """That an object created upstream is the organization's."""
+    return f"{tag(partition)}:owns:{organization_id}:{object_id}"
+
+
+def background(partition: int, answer_id: str) -> str:
+    """Which call's hold an answer stands on that is worked on in the background."""
+    return f"{tag(partition)}:background:{answer_id}"

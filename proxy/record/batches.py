@@ -6,7 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
+from ledger import upstream_objects
 from ledger.database import Connection, Pool, reading
+from ledger.upstream_objects import UpstreamObject
 from ledger.usage_partitions import ensure_month
 from ledger.usage_record import UsageRecord
 from proxy.record import form
@@ -131,11 +133,11 @@ class Batches:
         """Inserts all at once; where the database refuses one, each half by itself, down to the one."""
         if not readable:
             return []
+        records = [record for record, _ in readable]
         try:
             async with connection.transaction():
-                await connection.execute(
-                    _INSERT, *_columns([record for record, _ in readable]), timeout=self._timeout
-                )
+                await connection.execute(_INSERT, *_columns(records), timeout=self._timeout)
+                await upstream_objects.store(connection, _objects(records))
         except _REFUSALS as error:
             if len(readable) == 1:
                 return [(readable[0][1], f"{type(error).__name__}: {error}")]
@@ -162,3 +164,13 @@ def _columns(records: Sequence[UsageRecord]) -> list[list[Any]]:
     columns += [[getattr(record.usage, name) for record in records] for name in _TOKENS]
     columns.append([dict(record.usage.quantities) for record in records])
     return columns
+
+
+def _objects(records: Sequence[UsageRecord]) -> list[UpstreamObject]:
+    return [
+        UpstreamObject(
+            identifier, kind, record.organization_id, record.project_id, record.request_id, record.occurred_at
+        )
+        for record in records
+        for identifier, kind in record.objects
+    ]

@@ -13,28 +13,20 @@ from ledger.usage_record import UsageRecord
 from proxy.quota.amounts import Amounts
 from proxy.quota.clock import instant
 from proxy.record import form
+from proxy.record.money import Money
 
 SWEPT_STATUS: Final = 0
 """Nobody knows what the client saw of a request whose proxy died."""
 
 
 @dataclass(frozen=True, slots=True)
-class OutputMoney:
-    """What an output token costs, in nano-units: to us in USD and EUR, to the customer in its currency and EUR."""
-
-    cost_usd: int
-    cost_eur: int
-    price: int
-    price_eur: int
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
-    """`record` is the request as if nothing of an answer had been delivered: input counted, output zero."""
+    """`record` is the request as if nothing of an answer had been delivered: input counted, output zero.
+    `output_money` is one output token's part."""
 
     record: UsageRecord
     scopes: tuple[str, ...]
-    output_money: OutputMoney
+    output_money: Money
 
 
 def write(draft: Draft) -> bytes:
@@ -52,7 +44,7 @@ def read(data: bytes) -> Draft:
     """Raises form.UnreadableRecord."""
     try:
         parts: dict[str, Any] = orjson.loads(data)
-        return Draft(form.unflatten(parts["record"]), tuple(parts["scopes"]), OutputMoney(*parts["output"]))
+        return Draft(form.unflatten(parts["record"]), tuple(parts["scopes"]), Money(*parts["output"]))
     except form.UnreadableRecord:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -76,3 +68,23 @@ def expired(draft: Draft, *, at_ms: int, now_ms: int, delivered: int) -> tuple[U
         duration_ms=max(0, now_ms - at_ms),
     )
     return completed, Amounts(1, completed.usage.total_tokens, completed.price_nano, completed.request_bytes)
+
+
+def finished(
+    draft: Draft, *, at_ms: int, now_ms: int, usage: Usage, money: Money
+) -> tuple[UsageRecord, Amounts]:
+    """The record of an answer that was worked on in the background, as the provider reported it."""
+    completed = replace(
+        draft.record,
+        occurred_at=instant(at_ms),
+        outcome="completed",
+        status=200,
+        usage=usage,
+        usage_source="provider",
+        cost_nano_usd=money.cost_usd,
+        cost_nano_eur=money.cost_eur,
+        price_nano=money.price,
+        price_nano_eur=money.price_eur,
+        duration_ms=max(0, now_ms - at_ms),
+    )
+    return completed, Amounts(1, usage.total_tokens, money.price, completed.request_bytes)

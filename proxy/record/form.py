@@ -14,7 +14,9 @@ from ledger.usage_record import UsageRecord
 _VERSION: Final = 1
 _TOKENS: Final = tuple(field.name for field in fields(Usage) if field.name != "quantities")
 _PLAIN: Final = tuple(
-    field.name for field in fields(UsageRecord) if field.name not in ("occurred_at", "usage", "usd_per_eur")
+    field.name
+    for field in fields(UsageRecord)
+    if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects")
 )
 
 
@@ -32,6 +34,8 @@ def flat(record: UsageRecord) -> dict[str, Any]:
     form["tokens"] = {name: amount for name in _TOKENS if (amount := getattr(usage, name))}
     if usage.quantities:
         form["quantities"] = dict(usage.quantities)
+    if record.objects:
+        form["objects"] = record.objects
     return form
 
 
@@ -67,6 +71,7 @@ def unflatten(form: Mapping[str, Any]) -> UsageRecord:
             occurred_at=_moment(form["occurred_at"]),
             usage=usage,
             usd_per_eur=Decimal(form["usd_per_eur"]),
+            objects=tuple((str(identifier), str(kind)) for identifier, kind in form.get("objects", ())),
         )
     except UnreadableRecord:
         raise

@@ -135,7 +135,7 @@ async def test_models_are_listed_and_found_for_nothing(sdk: Sdk) -> None:
     assert MODEL in [model.id for model in await sdk.all(sdk.client.models.list())]
     assert (await sdk.get(sdk.client.models.retrieve(MODEL))).id == MODEL
     rows = await sdk.house.records(sdk.tenant, 2)
-    assert {row["endpoint"] for row in rows} == {"/v1/models", "/v1/models/{id}"}
+    assert {row["endpoint"] for row in rows} == {"/v1/models", "/v1/models/{model}"}
     assert all(row[name] == 0 for row in rows for name in (*TOKENS, "price_nano"))
 
 

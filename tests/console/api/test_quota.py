@@ -19,6 +19,7 @@ from proxy.quota.clock import milliseconds
 from proxy.quota.limits import Scope
 from proxy.quota.scripts import Scripts
 from proxy.record import draft
+from proxy.record.money import FREE
 from tests.console.running import UNKNOWN, Console, Fields, refused
 
 
@@ -71,7 +72,7 @@ class Proxy:
             duration_ms=0,
             search_term=None,
         )
-        what = draft.write(draft.Draft(record, hold.scopes, draft.OutputMoney(0, 0, 0, 0)))
+        what = draft.write(draft.Draft(record, hold.scopes, FREE))
         names, arguments = question(
             hold.partition,
             request_id,

@@ -1,0 +1,23 @@
+"""Chat completions, and those that were stored."""
+
+from proxy.endpoints.endpoint import Endpoint, Metering
+
+_ALL = "/v1/chat/completions"
+_ONE = "/v1/chat/completions/{completion}"
+
+ENDPOINTS = (
+    Endpoint(
+        "chat.completions",
+        "POST",
+        _ALL,
+        Metering.CHAT,
+        output_bound="max_completion_tokens",
+        asks_usage=True,
+        creates="completion",
+        needs_model=True,
+    ),
+    Endpoint("chat.completions.retrieve", "GET", _ONE),
+    Endpoint("chat.completions.update", "POST", _ONE),
+    Endpoint("chat.completions.delete", "DELETE", _ONE),
+    Endpoint("chat.completions.messages", "GET", _ONE + "/messages"),
+)

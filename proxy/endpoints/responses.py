@@ -1,0 +1,32 @@
+"""Responses and conversations."""
+
+from proxy.endpoints.endpoint import Endpoint, Metering
+
+_RESPONSE = "/v1/responses/{response}"
+_CONVERSATION = "/v1/conversations/{conversation}"
+
+ENDPOINTS = (
+    Endpoint(
+        "responses",
+        "POST",
+        "/v1/responses",
+        Metering.RESPONSES,
+        output_bound="max_output_tokens",
+        creates="response",
+        needs_model=True,
+    ),
+    Endpoint("responses.compact", "POST", "/v1/responses/compact", Metering.RESPONSES, needs_model=True),
+    Endpoint("responses.input_tokens", "POST", "/v1/responses/input_tokens"),
+    Endpoint("responses.retrieve", "GET", _RESPONSE, Metering.POLL),
+    Endpoint("responses.delete", "DELETE", _RESPONSE),
+    Endpoint("responses.cancel", "POST", _RESPONSE + "/cancel", Metering.POLL),
+    Endpoint("responses.input_items", "GET", _RESPONSE + "/input_items"),
+    Endpoint("conversations", "POST", "/v1/conversations", creates="conversation"),
+    Endpoint("conversations.retrieve", "GET", _CONVERSATION),
+    Endpoint("conversations.update", "POST", _CONVERSATION),
+    Endpoint("conversations.delete", "DELETE", _CONVERSATION),
+    Endpoint("conversations.items.create", "POST", _CONVERSATION + "/items"),
+    Endpoint("conversations.items", "GET", _CONVERSATION + "/items"),
+    Endpoint("conversations.items.retrieve", "GET", _CONVERSATION + "/items/{item}"),
+    Endpoint("conversations.items.delete", "DELETE", _CONVERSATION + "/items/{item}"),
+)

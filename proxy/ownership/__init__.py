@@ -1,0 +1,1 @@
+"""Whose is it: what a tenant created upstream, no other tenant can read, use or delete."""

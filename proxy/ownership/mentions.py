@@ -1,0 +1,104 @@
+"""Ids of upstream objects: those that a request refers to, and those that an answer brings. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+_REFERENCES: Final = frozenset(
+    {
+        "previous_response_id",
+        "response_id",
+        "conversation",
+        "conversation_id",
+        "file_id",
+        "file_ids",
+        "input_file_id",
+        "training_file",
+        "validation_file",
+        "vector_store_id",
+        "vector_store_ids",
+        "container",
+        "container_id",
+        "assistant_id",
+        "thread_id",
+        "batch_id",
+        "audio",
+    }
+)
+"""Members whose value, wherever they stand, is an id, a list of ids, or an object with an `id`."""
+_ITEMS: Final = frozenset({"input", "items"})
+"""Lists in which an element with nothing but an id refers to an item of an earlier answer."""
+_FREE_FORM: Final = frozenset({"metadata", "parameters", "schema", "prompt"})
+"""Members whose inside is the caller's own, or the account's: no reference of the API stands there."""
+_MARKS: Final = (b"_id", b"_file", b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
+"""One of these is in every body that refers to an object: the names themselves, or what can spell them otherwise."""
+_NO_IDS: Final = frozenset({"auto", "none"})
+
+
+def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:
+    """All ids that `request` (`body`, decoded) refers to."""
+    if not any(mark in body for mark in _MARKS):
+        return set()
+    found: set[str] = set()
+    waiting: list[Any] = [request]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+            continue
+        if not isinstance(value, Mapping):
+            continue
+        for name, member in value.items():
+            if name in _REFERENCES:
+                found.update(_named(member))
+            elif name in _ITEMS and isinstance(member, list):
+                found.update(item["id"] for item in member if _is_reference(item))
+            if name not in _FREE_FORM and isinstance(member, (list, Mapping)):
+                waiting.append(member)
+    return found - _NO_IDS
+
+
+def _named(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (item for item in value if isinstance(item, str))
+    elif isinstance(value, Mapping) and isinstance(value.get("id"), str):
+        yield value["id"]
+
+
+def _is_reference(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("id"), str) and set(item) <= {"id", "type"}
+
+
+def brought(answer: Any) -> Iterator[str]:
+    """Ids of the objects that a decoded answer brings: its own, of its items, containers and sounds."""
+    if not isinstance(answer, Mapping):
+        return
+    yield from _text(answer.get("id"))
+    yield from _text(answer.get("container_id"))
+    for item in (*_mappings(answer.get("output")), *_mappings(answer.get("data"))):
+        yield from _text(item.get("id"))
+        yield from _text(item.get("container_id"))
+    for choice in _mappings(answer.get("choices")):
+        message = choice.get("message")
+        if isinstance(message, Mapping) and isinstance(message.get("audio"), Mapping):
+            yield from _text(message["audio"].get("id"))
+
+
+def brought_by_event(event: Any) -> Iterator[str]:
+    """As `brought`, of the decoded data of one event: the response, chat or item it is about."""
+    if isinstance(event, Mapping):
+        for inner in ("response", "item"):
+            if isinstance(event.get(inner), Mapping):
+                yield from brought(event[inner])
+                return
+        yield from brought(event)
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and value:
+        yield value

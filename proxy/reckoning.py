@@ -1,0 +1,152 @@
+"""The reckoning of one call: reads its answer as it passes, and settles it.
+
+Nothing here waits: settling is a plain call from whatever event ends the request, so no cancellation can skip it.
+"""
+
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from ledger.usage import Usage
+from ledger.usage_record import Outcome, UsageSource
+from proxy.endpoints.endpoint import Metering
+from proxy.house import House
+from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
+from proxy.meter.completion import count_completion
+from proxy.ownership.finds import Finds, keeps_objects
+from proxy.quota.admission import Admitted
+from proxy.quota.amounts import Amounts
+from proxy.record import form
+from proxy.ticket import Ticket
+from proxy.upstream.failure import UpstreamFailure
+
+CLIENT_GONE_STATUS: Final = 499
+"""Recorded where the client left before it was sent a status."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Reckoning:
+    """`status` is what the upstream answered, 0 before it did. `failure` is set where it gave no (whole) answer."""
+
+    def __init__(self, house: House, ticket: Ticket, admitted: Admitted) -> None:
+        self.status = 0
+        self.failure: UpstreamFailure | None = None
+        self.response_bytes = 0
+        self.events = 0
+        """Events of a stream that have passed; each brings about one token."""
+        self._house = house
+        self._ticket = ticket
+        self._admitted = admitted
+        self._answer: Answer = JsonAnswer()
+        self._finds = Finds() if keeps_objects(ticket.asked) else None
+        self._first_byte_ms: int | None = None
+
+    def begins(self, status: int) -> None:
+        self.status = status
+        self._first_byte_ms = self._elapsed_ms()
+
+    def is_stream(self) -> None:
+        self._answer = StreamedAnswer()
+
+    def saw(self, data: bytes) -> None:
+        """What the upstream sent of its answer's body."""
+        self._answer.feed(data)
+        self.events += data.count(b"\n\n") or data.count(b"\r\n\r\n")
+        if self._finds is not None and self.status < 300 and isinstance(self._answer, StreamedAnswer):
+            self._enter(self._finds.in_stream(data))
+
+    def ends(self) -> None:
+        """The answer is complete; what it brought belongs to the caller before the caller has seen it."""
+        if self._finds is not None and self.status < 300:
+            self._enter(self._finds.in_body(self._answer.decoded()))
+
+    def settle(self, outcome: Outcome, *, forwarded: bool, error_status: int) -> None:
+        """Replaces the hold by what was used. `error_status`: what the client is told where nothing was answered."""
+        try:
+            if not self._stays_in_background():
+                self._settle(outcome, forwarded, error_status)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets its end; the sweep settles what the hold says
+            _log.exception("a request could not be settled", request_id=self._ticket.request_id)
+
+    def _settle(self, outcome: Outcome, forwarded: bool, error_status: int) -> None:
+        ticket = self._ticket
+        usage, source = self._measure(forwarded)
+        money = ticket.offer.quote.money(usage)
+        record = ticket.record(
+            at_ms=self._admitted.at_ms,
+            status=self.status or (error_status if self.failure else CLIENT_GONE_STATUS),
+            outcome=outcome,
+            usage=usage,
+            source=source,
+            money=money,
+            response_bytes=self.response_bytes,
+            first_byte_ms=self._first_byte_ms,
+            duration_ms=self._elapsed_ms(),
+            objects=self._objects(),
+        )
+        self._house.settler.settle(
+            ticket.hold(self._admitted.period_start_ms),
+            Amounts(1, usage.total_tokens, money.price, len(ticket.asked.body) + self.response_bytes),
+            form.write(record),
+        )
+        self._house.measures.settled(record)
+        if ticket.asked.endpoint.metering is Metering.POLL and self.status < 300 and outcome == "completed":
+            self._finish_background()
+
+    def _measure(self, forwarded: bool) -> tuple[Usage, UsageSource]:
+        """What was used, and who says so."""
+        if not forwarded:
+            return Usage(), "provider"
+        if self.failure is not None and self.status == 0:
+            return Usage(), "unknown" if self.failure.sent else "provider"
+        if self.status >= 300 or not self._ticket.asked.endpoint.costs:
+            return Usage(), "provider"
+        try:
+            usage = self._answer.usage
+            if usage is not None:
+                return usage, "provider"
+            return self._counted(), "tokenizer"
+        except Exception:  # noqa: BLE001 - whatever an answer holds, its request is settled
+            _log.exception("an answer could not be counted", request_id=self._ticket.request_id)
+            held = self._ticket.offer.demand
+            return Usage(input_tokens=held.input_tokens, output_tokens=self._admitted.output), "hold"
+
+    def _counted(self) -> Usage:
+        asked = self._ticket.asked
+        tokenizer = self._house.tokenizers.for_model(asked.model)
+        delivered = count_completion(self._answer.output, asked.request, tokenizer)
+        return Usage(input_tokens=self._ticket.offer.prompt.tokens, output_tokens=delivered)
+
+    def _enter(self, ids: set[str]) -> None:
+        self._house.register.enter(self._ticket.principal, ids)
+
+    def _objects(self) -> tuple[tuple[str, str], ...]:
+        kind = self._ticket.asked.endpoint.creates
+        return () if self._finds is None or kind is None else self._finds.objects(kind)
+
+    def _stays_in_background(self) -> bool:
+        """Whether the answer goes on being worked on without this call, whose hold then stays for it."""
+        answer_id = None if self._finds is None else self._finds.first
+        background = self._ticket.asked.request.get("background") is True
+        if not background or answer_id is None or self.status >= 300 or self._answer.ends:
+            return False
+        hold = self._ticket.hold(self._admitted.period_start_ms)
+        return self._house.background.begin(hold, answer_id, self._admitted.output)
+
+    def _finish_background(self) -> None:
+        """If what was looked at is an answer of the background that has ended, its call is settled now."""
+        answer_id = self._ticket.ids.get("response")
+        if answer_id is None or not self._answer.ends:
+            return
+        principal, prices = self._ticket.principal, self._house.prices
+        self._house.background.finish(
+            principal,
+            answer_id,
+            self._answer.usage or Usage(),
+            lambda model, used: prices.quote(model, principal.terms.tariff, "default").money(used),
+        )
+
+    def _elapsed_ms(self) -> int:
+        return round((monotonic() - self._ticket.started) * 1000)

@@ -1,0 +1,17 @@
+"""What something costs and sells for."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Nano-units: what the provider charges in USD and EUR, the selling price in the plan's currency and in EUR."""
+
+    cost_usd: int
+    cost_eur: int
+    price: int
+    price_eur: int
+
+
+FREE: Final = Money(0, 0, 0, 0)
