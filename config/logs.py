@@ -17,7 +17,7 @@ SECRET = re.compile(
     r"\b(sk|rk|whsec)([-_])[A-Za-z0-9_\-]{6,}|(?i:\b(Bearer|Basic)\s+)[^\s\"',;]+|(://[^\s:/@]*:)[^\s/@]+@"
 )
 FIELDS = "fields"
-RESERVED = frozenset({"time", "level", "program", "logger", "message", "error"})
+RESERVED = frozenset({"time", "level", "program", "logger", "message", "trace"})
 
 
 def blacken(text: str) -> str:
@@ -48,7 +48,7 @@ class _Formatter(logging.Formatter):
 
 
 class JsonFormatter(_Formatter):
-    """Members: time (RFC 3339, UTC), level, program, logger, message, the fields of the call, error."""
+    """Members: time (RFC 3339, UTC), level, program, logger, message, the fields of the call, trace."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -60,7 +60,7 @@ class JsonFormatter(_Formatter):
             **self._fields(record),
         }
         if trace := self._trace(record):
-            line["error"] = trace
+            line["trace"] = trace
         return blacken(orjson.dumps(line, default=str).decode())
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from proxy.errors import Refusal
 from proxy.quota.admission import Refused
+from proxy.quota.headers import of_refusal
 
 _WHOSE: Final = {"o": "organization", "p": "project", "k": "API key"}
 _NEVER: Final = "The request alone needs more than the limit allows; ask for a shorter answer or send less."
@@ -32,6 +33,7 @@ def refusal(refused: Refused, currency: str) -> Refusal:
             f"{_span(refused.retry_ms)}. To go on now, upgrade the plan or buy more.",
             type="insufficient_quota",
             code="insufficient_quota",
+            headers=tuple(of_refusal(refused)),
         )
     wait = max(1, ceil(refused.retry_ms / 1000)) if refused.retry_ms >= 0 else 1
     too_large = refused.needed > refused.limit
@@ -41,7 +43,7 @@ def refusal(refused: Refused, currency: str) -> Refusal:
         + (_NEVER if too_large else f"Try again in {wait}s."),
         type="tokens" if kind.measure == "t" else "requests",
         code="rate_limit_exceeded",
-        headers=() if too_large else ((b"retry-after", str(wait).encode()),),
+        headers=(*of_refusal(refused), *(() if too_large else ((b"retry-after", str(wait).encode()),))),
     )
 
 

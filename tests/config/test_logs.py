@@ -51,7 +51,7 @@ def test_an_exception_stays_on_its_line() -> None:
         logging.getLogger("a").exception("failed")
         structlog.get_logger("b").exception("failed")
     for line in stream.getvalue().splitlines():
-        assert "ValueError: invalid literal for int() with base 10: 'sk-…'" in json.loads(line)["error"]
+        assert "ValueError: invalid literal for int() with base 10: 'sk-…'" in json.loads(line)["trace"]
 
 
 def test_a_terminal_gets_readable_text() -> None:

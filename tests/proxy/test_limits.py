@@ -45,6 +45,8 @@ async def test_of_200_clients_exactly_50_pass_a_limit_of_50_requests_a_minute(
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert refused.json()["error"]["code"] == "rate_limit_exceeded"
     assert 0 < int(refused.headers["retry-after"]) <= 62
+    assert refused.headers["x-ratelimit-limit-requests"] == "50"
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
     assert len(await house.records(tenant, 50)) == 50
 
 
