@@ -1,0 +1,105 @@
+"""Ids in requests and answers are found wherever they stand, and nothing else is taken for one."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.ownership.mentions import brought, brought_by_event, mentioned
+
+
+def of(request: dict[str, Any]) -> set[str]:
+    return mentioned(json.dumps(request).encode(), request)
+
+
+@pytest.mark.parametrize(
+    ("request_", "ids"),
+    [
+        ({"previous_response_id": "resp_1"}, {"resp_1"}),
+        ({"conversation": "conv_1"}, {"conv_1"}),
+        ({"conversation": {"id": "conv_1"}}, {"conv_1"}),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, {"msg_1"}),
+        ({"input": [{"id": "msg_1"}]}, {"msg_1"}),
+        ({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]}, {"file-1"}),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]},
+            {"file-1"},
+        ),
+        ({"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}, {"audio_1"}),
+        ({"tools": [{"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]}]}, {"vs_1", "vs_2"}),
+        ({"tools": [{"type": "code_interpreter", "container": "cntr_1"}]}, {"cntr_1"}),
+        (
+            {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}]},
+            {"file-1"},
+        ),
+        ({"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}}, {"vs_1"}),
+    ],
+)
+def test_a_reference_is_found(request_: dict[str, Any], ids: set[str]) -> None:
+    assert of(request_) == ids
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"metadata": {"file_id": "mine", "conversation": "x"}},
+        {"prompt": {"id": "pmpt_1", "variables": {"file_id": "x"}}},
+        {"tools": [{"type": "function", "parameters": {"properties": {"file_id": {"id": "x"}}}}]},
+        {"text": {"format": {"schema": {"properties": {"conversation_id": "x"}}}}},
+        {"input": [{"role": "user", "id": "msg_1", "content": "the file_id is file-1"}]},
+        {"input": "my previous_response_id is resp_1"},
+        {"audio": {"voice": "alloy", "format": "wav"}, "modalities": ["audio"]},
+        {"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]},
+    ],
+)
+def test_what_only_looks_like_a_reference_is_none(request_: dict[str, Any]) -> None:
+    assert of(request_) == set()
+
+
+def test_a_reference_cannot_be_hidden_by_escapes() -> None:
+    body = b'{"previous\\u005fresponse\\u005fid":"resp_1","input":[{"\\u0069d":"msg_1"}]}'
+    assert mentioned(body, orjson.loads(body)) == {"resp_1", "msg_1"}
+
+
+@given(st.integers(1, 200))
+def test_a_reference_cannot_be_hidden_by_depth(depth: int) -> None:
+    request: dict[str, Any] = {"file_id": "file-1"}
+    for _ in range(depth):
+        request = {"content": [request]}
+    assert of(request) == {"file-1"}
+
+
+def test_an_answer_brings_itself_its_items_and_containers() -> None:
+    answer = {
+        "id": "resp_1",
+        "output": [
+            {"type": "message", "id": "msg_1", "content": [{"text": "x"}]},
+            {"type": "code_interpreter_call", "id": "ci_1", "container_id": "cntr_1"},
+        ],
+        "previous_response_id": "resp_0",
+    }
+    assert set(brought(answer)) == {"resp_1", "msg_1", "ci_1", "cntr_1"}
+    assert set(brought_by_event({"type": "response.created", "response": answer})) == set(brought(answer))
+    assert set(brought_by_event({"type": "x", "item": answer["output"][1]})) == {"ci_1", "cntr_1"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "file_id", "input", "conversation", "output", "x"]), inner, max_size=3
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_odd_bodies_are_read_without_harm(value: Any) -> None:
+    if isinstance(value, dict):
+        assert all(isinstance(each, str) for each in of(value))
+    assert all(isinstance(each, str) for each in brought(value))

@@ -1,0 +1,40 @@
+"""The catalogue of endpoints: consistent in itself, and nothing passes that is not in it."""
+
+import re
+
+import pytest
+
+from proxy.endpoints.catalogue import CATALOGUE, find
+from proxy.endpoints.endpoint import OBJECTS, Endpoint
+from proxy.errors import Refusal
+
+
+def example(template: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"some-\1", template)
+
+
+@pytest.mark.parametrize("endpoint", CATALOGUE, ids=lambda endpoint: endpoint.name)
+def test_each_endpoint_is_found_by_its_method_and_path(endpoint: Endpoint) -> None:
+    match = find(endpoint.method, example(endpoint.template))
+    assert match.endpoint is endpoint
+    kinds = re.findall(r"\{(\w+)\}", endpoint.template)
+    assert dict(match.ids) == {kind: f"some-{kind}" for kind in kinds}
+    assert match.owned == {f"some-{kind}" for kind in kinds if kind in OBJECTS}
+
+
+def test_names_are_given_once() -> None:
+    names = [endpoint.name for endpoint in CATALOGUE]
+    assert len(set(names)) == len(names)
+
+
+def test_what_creates_an_object_names_a_kind_that_is_guarded() -> None:
+    assert {endpoint.creates for endpoint in CATALOGUE} - {None} <= OBJECTS
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions/..", "/v1/responses//cancel", "/v1/files", "/", "/v1/models/"]
+)
+def test_no_other_path_passes(path: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        find("GET", path)
+    assert refused.value.status == 404
