@@ -17,6 +17,7 @@ from proxy.quota.amounts import Demand
 _SERVICE_TIERS: Final = frozenset({"flex", "priority"})
 _LEAST_OUTPUT: Final = 16
 """OpenAI accepts no smaller bound on every endpoint, and nothing useful fits into less."""
+_ONE_MORE_A_MESSAGE: Final = ("gpt-3.5-turbo", "gpt-35-turbo")
 _NONE: Final = Estimate(0, True)
 
 
@@ -94,10 +95,14 @@ def offer(asked: Asked, prompt: Estimate, quote: Quote) -> Offer:
 
 def _margin(asked: Asked, prompt: Estimate) -> int:
     """Tokens held above the count, so that a prompt counted too low can't pass a limit. On recorded calls the
-    count was up to 18 too low for responses that are plain, and up to 229 where tools are strict."""
+    count was up to 18 too low for responses that are plain, up to 229 where tools are strict, and one a message for the
+    first version of gpt-3.5-turbo, which several names still lead to."""
     if not prompt.exact:
         return max(256, prompt.tokens // 4)
-    return 32 if asked.endpoint.metering is Metering.RESPONSES else 0
+    if asked.endpoint.metering is Metering.RESPONSES:
+        return 32
+    messages = asked.request.get("messages")
+    return len(messages) if isinstance(messages, list) and asked.model.startswith(_ONE_MORE_A_MESSAGE) else 0
 
 
 def choices(asked: Asked) -> int:
