@@ -91,7 +91,7 @@ async def reading(pool: Pool, *, acquire_seconds: float = ACQUIRE_SECONDS) -> As
                 raise
     except _OUTAGES as error:
         raise _unavailable(error) from error
-    except (OSError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # No such socket, no such host, a pool that closes; once opened, nothing of Postgres.
         if opened:
             raise

@@ -13,7 +13,7 @@ from proxy.offer import body_for
 from proxy.quota.admission import Admitted
 from proxy.reckoning import Reckoning
 from proxy.relay.asgi import Message, Scope, Send, send_error
-from proxy.relay.head import answer_headers, is_event_stream, our_headers
+from proxy.relay.head import answer_headers, content_encoding, is_event_stream, our_headers
 from proxy.relay.outbox import Outbox
 from proxy.ticket import Ticket
 from proxy.upstream.exchange import Exchange
@@ -52,6 +52,7 @@ class Call:
         self._filter: ChunkFilter | None = None
         self._reckoning = Reckoning(house, ticket, admitted)
         self._kind_known = False
+        self._encoding = b""
         self._asked_for_usage = False
         self._head: list[Header] | None = None
         self._error: Refusal | None = None
@@ -104,7 +105,8 @@ class Call:
         self._act(self._life.hold_lost())
 
     def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
-        self._reckoning.begins(status)
+        self._encoding = content_encoding(headers)
+        self._reckoning.begins(status, self._encoding)
         if is_event_stream(headers):
             self._is_stream()
         may_shrink = self._asked_for_usage and (self._filter is not None or status < 400)
@@ -114,7 +116,7 @@ class Call:
     def on_body(self, data: bytes) -> None:
         if not self._kind_known:
             self._kind_known = True
-            if self._reckoning.status < 400 and begins_stream(data):
+            if self._reckoning.status < 400 and not self._encoding and begins_stream(data):
                 self._is_stream()
         self._reckoning.saw(data)
         if self._filter is not None:
@@ -138,7 +140,7 @@ class Call:
     def _is_stream(self) -> None:
         self._kind_known = True
         self._reckoning.is_stream()
-        if self._asked_for_usage:
+        if self._asked_for_usage and not self._encoding:
             self._filter = ChunkFilter()
 
     # -- What follows from it

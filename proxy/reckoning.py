@@ -14,6 +14,7 @@ from proxy.endpoints.endpoint import Metering
 from proxy.house import House
 from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
 from proxy.meter.completion import count_completion
+from proxy.meter.encoding import Decoder, decoder_for
 from proxy.ownership.finds import Finds, keeps_objects
 from proxy.quota.admission import Admitted
 from proxy.quota.amounts import Amounts
@@ -42,16 +43,24 @@ class Reckoning:
         self._answer: Answer = JsonAnswer()
         self._finds = Finds() if keeps_objects(ticket.asked) else None
         self._first_byte_ms: int | None = None
+        self._decoder: Decoder | None = None
+        self._unreadable = False
 
-    def begins(self, status: int) -> None:
+    def begins(self, status: int, encoding: bytes) -> None:
+        """The head has come; `encoding` is its Content-Encoding, empty for none."""
         self.status = status
         self._first_byte_ms = self._elapsed_ms()
+        if encoding:
+            self._decoder = decoder_for(encoding)
+            self._unreadable = self._decoder is None
 
     def is_stream(self) -> None:
         self._answer = StreamedAnswer()
 
     def saw(self, data: bytes) -> None:
         """What the upstream sent of its answer's body."""
+        if self._decoder is not None:
+            data = self._decoded(self._decoder, data)
         self._answer.feed(data)
         self.events += data.count(b"\n\n") or data.count(b"\r\n\r\n")
         if self._finds is not None and self.status < 300 and isinstance(self._answer, StreamedAnswer):
@@ -104,20 +113,36 @@ class Reckoning:
         if self.status >= 300 or not self._ticket.asked.endpoint.costs:
             return Usage(), "provider"
         try:
+            if self._unreadable:
+                return self._all_that_is_held(), "hold"
             usage = self._answer.usage
             if usage is not None:
                 return usage, "provider"
             return self._counted(), "tokenizer"
         except Exception:  # noqa: BLE001 - whatever an answer holds, its request is settled
             _log.exception("an answer could not be counted", request_id=self._ticket.request_id)
-            held = self._ticket.offer.demand
-            return Usage(input_tokens=held.input_tokens, output_tokens=self._admitted.output), "hold"
+            return self._all_that_is_held(), "hold"
+
+    def _all_that_is_held(self) -> Usage:
+        held = self._ticket.offer.demand
+        return Usage(input_tokens=held.input_tokens, output_tokens=self._admitted.output)
+
+    def _decoded(self, decoder: Decoder, data: bytes) -> bytes:
+        try:
+            return decoder.decode(data)
+        except ValueError as error:
+            _log.warning("an answer can't be unfolded", request_id=self._ticket.request_id, reason=str(error))
+            self._decoder, self._unreadable = None, True
+            return b""
 
     def _counted(self) -> Usage:
         asked = self._ticket.asked
         tokenizer = self._house.tokenizers.for_model(asked.model)
         delivered = count_completion(self._answer.output, asked.request, tokenizer)
-        return Usage(input_tokens=self._ticket.offer.prompt.tokens, output_tokens=delivered)
+        return Usage(
+            input_tokens=self._ticket.offer.prompt.tokens,
+            output_tokens=min(delivered, self._admitted.output) if self._answer.partial else delivered,
+        )
 
     def _enter(self, ids: set[str]) -> None:
         self._house.register.enter(self._ticket.principal, ids)

@@ -47,6 +47,10 @@ class Answer(Protocol):
     def body(self) -> bytes:
         """What passed of an answer that is no stream; nothing of one that is too large to be read."""
 
+    @property
+    def partial(self) -> bool:
+        """Whether it is a body that was cut off, whose `output` then holds more than what it delivered."""
+
     def decoded(self) -> Any:
         """The whole of a JSON answer; None for a stream, and for what is no JSON."""
 
@@ -83,6 +87,10 @@ class StreamedAnswer:
     def body(self) -> bytes:
         return b""
 
+    @property
+    def partial(self) -> bool:
+        return False
+
     def decoded(self) -> Any:
         return None
 
@@ -114,7 +122,17 @@ class JsonAnswer:
 
     @property
     def output(self) -> Output:
-        return output_of(self.decoded())
+        answer = self.decoded()
+        if answer is not None or not self._pieces:
+            return output_of(answer)
+        # Cut off in the middle: what passed is counted as the text it is.
+        output = Output()
+        output.add_text("body", self.body.decode("utf-8", "replace"))
+        return output
+
+    @property
+    def partial(self) -> bool:
+        return bool(self._pieces) and self.decoded() is None
 
     @property
     def ends(self) -> bool:

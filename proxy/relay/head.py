@@ -16,6 +16,12 @@ def is_event_stream(headers: list[Header]) -> bool:
     )
 
 
+def content_encoding(headers: list[Header]) -> bytes:
+    """Empty for a body that is as it is."""
+    values = [value.strip() for name, value in headers if name.lower() == b"content-encoding"]
+    return b", ".join(value for value in values if value and value.lower() != b"identity")
+
+
 def answer_headers(headers: list[Header], *, keep_length: bool) -> Headers:
     """What passes of the upstream's headers. The length passes only where the body is not changed."""
     passing = response_headers(headers)
