@@ -84,7 +84,7 @@ async def reading(pool: Pool, *, acquire_seconds: float = ACQUIRE_SECONDS) -> As
             opened = True
             try:
                 yield connection
-            except asyncpg.InterfaceError as error:
+            except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 # Also what asyncpg raises for a fault of ours, which is no outage.
                 if _lost(connection):
                     raise _unavailable(error) from error
