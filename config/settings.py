@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from config.urls import check_http_url, check_postgres_url, check_redis_url, check_smtp_url
 
@@ -24,6 +34,11 @@ class SettingsError(ValueError):
 
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
+
+
+def _split(value: object) -> object:
+    """`a, b` as its parts; what is no text goes on as it is."""
+    return [part for text in value.split(",") if (part := text.strip())] if isinstance(value, str) else value
 
 
 HttpUrl = Annotated[str, AfterValidator(check_http_url)]
@@ -63,11 +78,23 @@ class Upstream(Group):
 
 
 class Keycloak(Group):
-    issuer: HttpUrl | None = Field(None, alias="KEYCLOAK_ISSUER")
-    audience: str | None = Field(None, alias="KEYCLOAK_AUDIENCE")
+    """Whose access tokens are accepted. Several issuers or audiences are parted by commas."""
+
+    audiences: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="KEYCLOAK_AUDIENCE")
+    issuers: Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)] = Field((), alias="KEYCLOAK_ISSUER")
     admin_url: HttpUrl | None = Field(None, alias="KEYCLOAK_ADMIN_URL")
     admin_client_id: str | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_ID")
     admin_client_secret: SecretStr | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_SECRET")
+
+    @field_validator("issuers")
+    @classmethod
+    def _with_an_audience(cls, issuers: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+        # Without one, a token that the issuer made for any other of its clients would open this door too.
+        if issuers and not known.data.get("audiences"):
+            raise ValueError(
+                "needs KEYCLOAK_AUDIENCE beside it, the client or audience that tokens are made for"
+            )
+        return issuers
 
 
 class Stripe(Group):

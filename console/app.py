@@ -1,5 +1,6 @@
 """The console as an ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from console.openapi import document
 from console.operations import OPERATIONS
 from ledger.database import close_pool, open_pool
 from ledger.keys import KeyHasher
+from proxy.identity.directory import Directory
+from proxy.identity.identities import trust_of
 
 VERSION = "1"
 REDIS_SECONDS = 1.0
@@ -51,9 +54,16 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         pool = await open_pool(database_url, name="tollkeeper console")
         redis = _open_redis(redis_url)
+        trust = trust_of(settings.keycloak, clock)
+        services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), trust)
+        refreshing = None if trust is None else asyncio.create_task(trust.keep_fresh())
         try:
-            yield {"services": Services(pool, redis, hasher, clock)}
+            yield {"services": services}
         finally:
+            if refreshing is not None:
+                refreshing.cancel()
+            if trust is not None:
+                await trust.close()
             await redis.aclose()
             await close_pool(pool)
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
@@ -11,9 +11,13 @@ from redis.asyncio import Redis
 from ledger.callers import Caller
 from ledger.database import Pool
 from ledger.keys import KeyHasher
+from proxy.identity.directory import Directory
+
+if TYPE_CHECKING:
+    from proxy.identity.tokens.trust import Trust
 
 Access = Literal["admin", "key", "anyone"]
-"""Who may: the admin token; whoever holds an API key, for its own organization; everyone."""
+"""Who may: administrators; whoever holds an API key or is a member, for its own organization; everyone."""
 
 
 class Input(BaseModel):
@@ -32,12 +36,14 @@ QueryT = TypeVar("QueryT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What operations work with."""
+    """What operations work with. `trust` is None where no access tokens are accepted."""
 
     pool: Pool
     redis: Redis
     hasher: KeyHasher
     clock: Callable[[], datetime]
+    directory: Directory
+    trust: "Trust | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,9 @@ class Call(Generic[BodyT, QueryT]):
 
     @property
     def caller(self) -> Caller:
-        """Who holds the API key of an operation that asks for one."""
+        """Who calls an operation of one organization."""
         if self.holder is None:
-            raise LookupError("this operation is not called with an API key")
+            raise LookupError("this operation is not called by anyone of an organization")
         return self.holder
 
 

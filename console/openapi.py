@@ -55,8 +55,16 @@ def document(operations: Sequence[Operation[Any, Any]], version: str) -> dict[st
         "components": {
             "schemas": {name: definitions[name] for name in definitions if name in used} | {"Error": _ERROR},
             "securitySchemes": {
-                "adminToken": {"type": "http", "scheme": "bearer", "description": "TOLLKEEPER_ADMIN_TOKEN"},
-                "apiKey": {"type": "http", "scheme": "bearer", "description": "an API key (sk-tk-...)"},
+                "adminToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "TOLLKEEPER_ADMIN_TOKEN, or a Keycloak access token with the role ADMIN",
+                },
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "an API key (sk-tk-...), or a member's Keycloak access token",
+                },
             },
         },
     }

@@ -1,4 +1,4 @@
-"""Callers: all that is known about whoever holds an API key."""
+"""Callers: all that is known about whoever holds an API key, or comes in person."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from datetime import datetime
 from ledger import api_keys, members, organizations, plans, projects, subscriptions
 from ledger.api_keys import ApiKey
 from ledger.database import Connection
+from ledger.errors import NotFoundError
 from ledger.keys import KeyHasher
 from ledger.members import Member
 from ledger.organizations import Organization
@@ -18,10 +19,11 @@ from ledger.subscriptions import Subscription
 class Caller:
     """A key with the organization that pays, and what it stands on at the time asked for.
 
-    `plan` is None without a subscription; it holds until `subscription.end`.
+    `key` is None for a person who comes without one. `plan` is None without a subscription; it holds until
+    `subscription.end`.
     """
 
-    key: ApiKey
+    key: ApiKey | None
     organization: Organization
     project: Project | None
     member: Member | None
@@ -29,17 +31,17 @@ class Caller:
     plan: Plan | None
 
     def barred(self, at: datetime) -> str | None:
-        """Why the key opens nothing at `at`; None if it does."""
-        if self.key.revoked_at is not None:
+        """Why the caller may nothing at `at`; None if it may."""
+        if self.key is not None and self.key.revoked_at is not None:
             return "the API key was revoked"
-        if not self.key.usable(at):
+        if self.key is not None and not self.key.usable(at):
             return "the API key has expired"
         if not self.organization.active:
             return "the organization is not active"
         if self.project is not None and not self.project.active:
             return "the project of the API key is not active"
         if self.member is not None and not self.member.active:
-            return "the member of the API key is not active"
+            return "the member is not active"
         return None
 
 
@@ -48,14 +50,38 @@ async def find(connection: Connection, hasher: KeyHasher, secret: str, at: datet
     key = await api_keys.by_secret(connection, hasher, secret)
     if key is None:
         return None
-    subscription = await subscriptions.current(connection, key.organization_id, at)
+    organization = await organizations.get(connection, key.organization_id)
+    member = await members.find(connection, organization.id, key.member_id) if key.member_id else None
+    return await _standing(connection, organization, at, key=key, member=member)
+
+
+async def of_person(
+    connection: Connection, organization_id: str, issuer: str, keycloak_user_id: str, at: datetime
+) -> Caller | None:
+    """The person in the organization, without a member if it never was one; None if there is no such organization."""
+    try:
+        organization = await organizations.get(connection, organization_id)
+    except NotFoundError:
+        return None
+    member = await members.of_person(connection, organization.id, issuer, keycloak_user_id)
+    return await _standing(connection, organization, at, key=None, member=member)
+
+
+async def _standing(
+    connection: Connection,
+    organization: Organization,
+    at: datetime,
+    *,
+    key: ApiKey | None,
+    member: Member | None,
+) -> Caller:
+    subscription = await subscriptions.current(connection, organization.id, at)
+    project_id = None if key is None else key.project_id
     return Caller(
         key=key,
-        organization=await organizations.get(connection, key.organization_id),
-        project=await projects.find(connection, key.organization_id, key.project_id)
-        if key.project_id
-        else None,
-        member=await members.find(connection, key.organization_id, key.member_id) if key.member_id else None,
+        organization=organization,
+        project=await projects.find(connection, organization.id, project_id) if project_id else None,
+        member=member,
         subscription=subscription,
         plan=await plans.get(connection, subscription.plan_id) if subscription else None,
     )

@@ -37,10 +37,7 @@ async def create(
 ) -> Member:
     """Raises NotFoundError, ConflictError where the person is a member already, PlanLimitError."""
     await organizations.lock(connection, organization_id)
-    if await connection.fetchval(
-        "select true from member where issuer = $1 and keycloak_user_id = $2 and organization_id = $3",
-        *(issuer, keycloak_user_id, organization_id),
-    ):
+    if await of_person(connection, organization_id, issuer, keycloak_user_id) is not None:
         raise ConflictError("that person is a member of the organization already", "keycloak_user_id")
     plan = await subscriptions.plan_of(connection, organization_id, now)
     count = await connection.fetchval(
@@ -62,6 +59,17 @@ async def create(
 async def find(connection: Connection, organization_id: str, member_id: str) -> Member | None:
     row = await connection.fetchrow(
         "select * from member where organization_id = $1 and id = $2", organization_id, member_id
+    )
+    return Member.maybe(row)
+
+
+async def of_person(
+    connection: Connection, organization_id: str, issuer: str, keycloak_user_id: str
+) -> Member | None:
+    """The member that this person is in the organization, active or not."""
+    row = await connection.fetchrow(
+        "select * from member where issuer = $1 and keycloak_user_id = $2 and organization_id = $3",
+        *(issuer, keycloak_user_id, organization_id),
     )
     return Member.maybe(row)
 

@@ -20,6 +20,8 @@ from proxy.house import House
 from proxy.identity.api_keys import ApiKeys
 from proxy.identity.changes import listen
 from proxy.identity.directory import Directory
+from proxy.identity.identities import Identities, trust_of
+from proxy.identity.people import People
 from proxy.journey import travel
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
@@ -107,8 +109,15 @@ class Proxy:
         running = Running(redis, scripts, ttl_ms, self._client_stall_seconds)
         route = Route(settings.upstream)
         stack.push_async_callback(route.close)
+        directory = Directory(pool, hasher, _now)
+        trust = trust_of(settings.keycloak, _now)
+        if trust is not None:
+            stack.push_async_callback(trust.close)
         house = House(
-            keys=ApiKeys(Directory(pool, hasher, _now).find, hasher, _now),
+            identities=Identities(
+                ApiKeys(directory.find, hasher, _now),
+                None if trust is None else People(trust.verify, directory.find_person),
+            ),
             prices=PriceBook(pool, _now),
             tokenizers=await asyncio.to_thread(Tokenizers.load, _ENCODINGS),
             gate=Gate(redis, scripts, clock, LedgerSums(pool).used, ttl_ms=ttl_ms, patience=timeout),
@@ -128,13 +137,14 @@ class Proxy:
         stack.push_async_callback(listener.aclose)
 
         def forget(organization_id: str) -> None:
-            house.keys.forget(organization_id)
+            house.identities.forget(organization_id)
             changed.set()
 
         for work in (
             partial(listen, listener, forget),
             partial(house.prices.keep_fresh, changed),
             running.watch,
+            *(() if trust is None else (trust.keep_fresh,)),
         ):
             stack.push_async_callback(_end, asyncio.create_task(_unceasing(work)))
         self._house, self._redis = house, redis

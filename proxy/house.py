@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from proxy.identity.api_keys import ApiKeys
+from proxy.identity.identities import Identities
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
 from proxy.ownership.register import Register
@@ -17,7 +17,7 @@ from proxy.upstream.route import Route
 
 @dataclass(frozen=True, slots=True)
 class House:
-    keys: ApiKeys
+    identities: Identities
     prices: PriceBook
     tokenizers: Tokenizers
     gate: Gate

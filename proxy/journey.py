@@ -65,7 +65,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     started = monotonic()
     headers = scope["headers"]
     match = find(scope["method"], scope["path"])
-    principal = await house.keys.resolve(bearer(headers))
+    principal = await house.identities.resolve(bearer(headers))
     project_id = project_of(principal, headers)
     asked = body.read(match.endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
     await house.register.require(principal, match.owned | mentioned(asked.body, asked.request))

@@ -74,7 +74,8 @@ async def limits(call: Call[Nothing, Nothing]) -> Page[LimitNow]:
 async def my_limits(call: Call[Nothing, Nothing]) -> Page[LimitNow]:
     caller = call.caller
     owned = [caller.project] if caller.project is not None else []
-    return await _limits(call, caller.organization, caller.plan, owned, [caller.key])
+    keys = [caller.key] if caller.key is not None else []
+    return await _limits(call, caller.organization, caller.plan, owned, keys)
 
 
 async def holds(call: Call[Nothing, Nothing]) -> Page[Hold]:

@@ -31,7 +31,7 @@ class Terms:
 @dataclass(frozen=True, slots=True, eq=False)
 class Principal:
     """`project_id` is the one the key is bound to. `organization`, `key` and each of the organization's `projects`
-    hold limits."""
+    hold limits. Whoever comes with an access token has no key, but maybe `roles` in Keycloak."""
 
     organization_id: str
     project_id: str | None
@@ -41,13 +41,15 @@ class Principal:
     time_zone: str
     terms: Terms
     organization: Scope
-    key: Scope
+    key: Scope | None
     projects: Mapping[str, Scope]
+    roles: frozenset[str] = frozenset()
+    is_admin: bool = False
 
     def scopes(self, project_id: str | None) -> tuple[Scope, ...]:
         """The holders of limits that apply to a request for this project, the organization first. The organization
         is always counted; another scope only where it limits something."""
-        others = [self.key]
+        others = [] if self.key is None else [self.key]
         if project_id is not None and project_id in self.projects:
             others.insert(0, self.projects[project_id])
         return (self.organization, *(scope for scope in others if scope.limited))

@@ -43,6 +43,8 @@ def test_it_is_known_whether_the_user_named_an_upstream(environ: dict[str, str],
         ("OPENAI_BASE_URL", "api.openai.com/v1"),
         ("OPENAI_BASE_URL", "https://user:hunter2@host:port/v1"),
         ("SMTP_URL", "mail.example.org:hunter2"),
+        ("KEYCLOAK_ISSUER", "https://id.example.org/realms/a, id:hunter2"),
+        ("KEYCLOAK_ISSUER", "https://id.example.org/realms/a?token=hunter2"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_that_names_it_without_secrets(name: str, value: str) -> None:
@@ -52,6 +54,23 @@ def test_a_bad_value_is_refused_in_one_line_that_names_it_without_secrets(name: 
     assert message.startswith(f"{name}: ")
     assert "\n" not in message
     assert "hunter2" not in message
+
+
+def test_issuers_and_audiences_are_lists_parted_by_commas() -> None:
+    issuers = "https://id.example.org/realms/a , http://127.0.0.1:8080/realms/b/,"
+    keycloak = load_settings(
+        {"KEYCLOAK_ISSUER": issuers, "KEYCLOAK_AUDIENCE": "tollkeeper, account"}
+    ).keycloak
+    assert keycloak.issuers == ("https://id.example.org/realms/a", "http://127.0.0.1:8080/realms/b")
+    assert keycloak.audiences == ("tollkeeper", "account")
+    none = load_settings({}).keycloak
+    assert (none.issuers, none.audiences) == ((), ())
+
+
+@pytest.mark.parametrize("audience", ["", " , "])
+def test_an_issuer_without_an_audience_is_refused(audience: str) -> None:
+    with pytest.raises(SettingsError, match=r"^KEYCLOAK_ISSUER: needs KEYCLOAK_AUDIENCE beside it"):
+        load_settings({"KEYCLOAK_ISSUER": "https://id.example.org/realms/a", "KEYCLOAK_AUDIENCE": audience})
 
 
 def test_an_unknown_name_of_ours_is_refused_with_the_nearest_known_one() -> None:

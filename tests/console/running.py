@@ -63,13 +63,14 @@ class Console:
 
 
 @asynccontextmanager
-async def serving(database_url: str, redis_url: str) -> AsyncIterator[Console]:
+async def serving(database_url: str, redis_url: str, **more: str) -> AsyncIterator[Console]:
     settings = load_settings(
         {
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "TOLLKEEPER_ADMIN_TOKEN": ADMIN_TOKEN,
             "TOLLKEEPER_KEY_SECRET": KEY_SECRET,
+            **more,
         }
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:

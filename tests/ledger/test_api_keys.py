@@ -29,6 +29,7 @@ async def test_a_caller_is_found_by_the_secret_alone(
     caller = await callers.find(connection, HASHER, secret, NOW)
     assert caller is not None
     assert (caller.key, caller.organization, caller.project) == (key, organization, project)
+    assert caller.key is not None
     assert caller.key.limits.requests_per_minute == 5
     assert caller.plan is None
     assert caller.barred(NOW) is None

@@ -13,9 +13,9 @@ from ledger.changes import EVERYONE
 from ledger.database import DatabaseUnavailable, close_pool, open_pool, transaction
 from ledger.keys import KeyHasher
 from proxy.errors import Refusal
-from proxy.identity import api_keys as cache
+from proxy.identity import lookups as cache
 from proxy.identity.api_keys import ApiKeys
-from proxy.identity.directory import Directory, KeyEntry
+from proxy.identity.directory import Directory, Entry
 from tests.system import KEY_SECRET, System, Tenant
 
 HASHER = KeyHasher(KEY_SECRET.encode())
@@ -31,7 +31,7 @@ class Ledger:
         self.away = False
         self.stuck: asyncio.Event | None = None
 
-    async def find(self, key: str) -> KeyEntry | None:
+    async def find(self, key: str) -> Entry | None:
         self.asked += 1
         if self.stuck is not None:
             await self.stuck.wait()
