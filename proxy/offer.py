@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.endpoints.asked import Asked
-from proxy.endpoints.endpoint import Metering
 from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
 from proxy.meter.bounds import output_bound
+from proxy.meter.meters import responses
 from proxy.meter.prompt import Estimate, count_prompt
 from proxy.meter.request import add_member, ask_for_usage
 from proxy.meter.tokenizer import Tokenizers
@@ -99,7 +99,7 @@ def _margin(asked: Asked, prompt: Estimate) -> int:
     first version of gpt-3.5-turbo, which several names still lead to."""
     if not prompt.exact:
         return max(256, prompt.tokens // 4)
-    if asked.endpoint.metering is Metering.RESPONSES:
+    if asked.endpoint.meter is responses:
         return 32
     messages = asked.request.get("messages")
     return len(messages) if isinstance(messages, list) and asked.model.startswith(_ONE_MORE_A_MESSAGE) else 0

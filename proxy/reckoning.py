@@ -3,6 +3,7 @@
 Nothing here waits: settling is a plain call from whatever event ends the request, so no cancellation can skip it.
 """
 
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
@@ -10,11 +11,10 @@ import structlog
 
 from ledger.usage import Usage
 from ledger.usage_record import Outcome, UsageSource
-from proxy.endpoints.endpoint import Metering
 from proxy.house import House
 from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
-from proxy.meter.completion import count_completion
 from proxy.meter.encoding import Decoder, decoder_for
+from proxy.meter.metering import Request
 from proxy.ownership.finds import Finds, keeps_objects
 from proxy.quota.admission import Admitted
 from proxy.quota.amounts import Amounts
@@ -101,7 +101,7 @@ class Reckoning:
             form.write(record),
         )
         self._house.measures.settled(record)
-        if ticket.asked.endpoint.metering is Metering.POLL and self.status < 300 and outcome == "completed":
+        if ticket.asked.endpoint.polls and self.status < 300 and outcome == "completed":
             self._finish_background()
 
     def _measure(self, forwarded: bool) -> tuple[Usage, UsageSource]:
@@ -115,10 +115,7 @@ class Reckoning:
         try:
             if self._unreadable:
                 return self._all_that_is_held(), "hold"
-            usage = self._answer.usage
-            if usage is not None:
-                return usage, "provider"
-            return self._counted(), "tokenizer"
+            return self._metered()
         except Exception:  # noqa: BLE001 - whatever an answer holds, its request is settled
             _log.exception("an answer could not be counted", request_id=self._ticket.request_id)
             return self._all_that_is_held(), "hold"
@@ -135,14 +132,15 @@ class Reckoning:
             self._decoder, self._unreadable = None, True
             return b""
 
-    def _counted(self) -> Usage:
+    def _metered(self) -> tuple[Usage, UsageSource]:
         asked = self._ticket.asked
-        tokenizer = self._house.tokenizers.for_model(asked.model)
-        delivered = count_completion(self._answer.output, asked.request, tokenizer)
-        return Usage(
-            input_tokens=self._ticket.offer.prompt.tokens,
-            output_tokens=min(delivered, self._admitted.output) if self._answer.partial else delivered,
-        )
+        request = Request(asked.model, asked.request, self._ticket.offer.prompt.tokens)
+        counter = self._house.tokenizers.for_model(asked.model)
+        metered = asked.endpoint.meter(request, self._answer, counter)
+        usage = metered.usage
+        if self._answer.partial:
+            usage = replace(usage, output_tokens=min(usage.output_tokens, self._admitted.output))
+        return usage, metered.source
 
     def _enter(self, ids: set[str]) -> None:
         self._house.register.enter(self._ticket.principal, ids)

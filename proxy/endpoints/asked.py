@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.endpoints.endpoint import Endpoint, Metering
+from proxy.endpoints.endpoint import Endpoint
 from proxy.errors import Refusal
 
 LABEL_HEADER: Final = b"x-tollkeeper-label"
@@ -61,7 +61,7 @@ def _model(endpoint: Endpoint, request: Mapping[str, Any]) -> str:
     if model is None:
         if not endpoint.needs_model:
             return ""
-        if endpoint.metering is Metering.RESPONSES and isinstance(request.get("prompt"), dict):
+        if endpoint.creates == "response" and isinstance(request.get("prompt"), dict):
             return ""
         raise Refusal(400, "you must provide a model parameter", param="model")
     if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():

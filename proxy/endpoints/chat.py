@@ -1,6 +1,7 @@
 """Chat completions, and those that were stored."""
 
-from proxy.endpoints.endpoint import Endpoint, Metering
+from proxy.endpoints.endpoint import Endpoint
+from proxy.meter import meters
 
 _ALL = "/v1/chat/completions"
 _ONE = "/v1/chat/completions/{completion}"
@@ -10,7 +11,7 @@ ENDPOINTS = (
         "chat.completions",
         "POST",
         _ALL,
-        Metering.CHAT,
+        meters.chat,
         output_bound="max_completion_tokens",
         asks_usage=True,
         creates="completion",

@@ -1,41 +1,31 @@
 """One endpoint of the OpenAI API, as far as a proxy that meters must know it."""
 
 from dataclasses import dataclass
-from enum import Enum
 
-
-class Metering(Enum):
-    """What an answer of the endpoint costs."""
-
-    CHAT = "chat"
-    COMPLETIONS = "completions"
-    RESPONSES = "responses"
-    EMBEDDINGS = "embeddings"
-    POLL = "poll"
-    """An answer that is worked on in the background costs once, when it is seen finished."""
-    FREE = "free"
-    """OpenAI charges nothing for it; it counts as a request only."""
+from proxy.meter.metering import Meter
+from proxy.meter.meters import free
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`template` is a path; `{kind}` in it is the id of an object, which must be the caller's own where OBJECTS names
-    the kind.
+    """`meter` says what an answer used. `template` is a path; `{kind}` in it is the id of an object, which must be the
+    caller's own where OBJECTS names the kind.
 
     `output_bound` is the request's member that bounds the tokens of an answer where the caller set none; None where
     an answer has no tokens or a bound of its own. `asks_usage`: streams report usage only when asked by
     `stream_options`. `creates`: the kind of the object whose id the answer brings. `needs_model`: a body without a
-    model is refused.
+    model is refused. `polls`: it looks at an answer that may be worked on in the background.
     """
 
     name: str
     method: str
     template: str
-    metering: Metering = Metering.FREE
+    meter: Meter = free
     output_bound: str | None = None
     asks_usage: bool = False
     creates: str | None = None
     needs_model: bool = False
+    polls: bool = False
 
     @property
     def takes_body(self) -> bool:
@@ -44,7 +34,7 @@ class Endpoint:
     @property
     def costs(self) -> bool:
         """Whether an answer of its own costs anything."""
-        return self.metering not in (Metering.FREE, Metering.POLL)
+        return self.meter is not free
 
 
 OBJECTS = frozenset({"completion", "response", "conversation"})

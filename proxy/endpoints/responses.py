@@ -1,6 +1,7 @@
 """Responses and conversations."""
 
-from proxy.endpoints.endpoint import Endpoint, Metering
+from proxy.endpoints.endpoint import Endpoint
+from proxy.meter import meters
 
 _RESPONSE = "/v1/responses/{response}"
 _CONVERSATION = "/v1/conversations/{conversation}"
@@ -10,16 +11,16 @@ ENDPOINTS = (
         "responses",
         "POST",
         "/v1/responses",
-        Metering.RESPONSES,
+        meters.responses,
         output_bound="max_output_tokens",
         creates="response",
         needs_model=True,
     ),
-    Endpoint("responses.compact", "POST", "/v1/responses/compact", Metering.RESPONSES, needs_model=True),
+    Endpoint("responses.compact", "POST", "/v1/responses/compact", meters.text, needs_model=True),
     Endpoint("responses.input_tokens", "POST", "/v1/responses/input_tokens"),
-    Endpoint("responses.retrieve", "GET", _RESPONSE, Metering.POLL),
+    Endpoint("responses.retrieve", "GET", _RESPONSE, polls=True),
     Endpoint("responses.delete", "DELETE", _RESPONSE),
-    Endpoint("responses.cancel", "POST", _RESPONSE + "/cancel", Metering.POLL),
+    Endpoint("responses.cancel", "POST", _RESPONSE + "/cancel", polls=True),
     Endpoint("responses.input_items", "GET", _RESPONSE + "/input_items"),
     Endpoint("conversations", "POST", "/v1/conversations", creates="conversation"),
     Endpoint("conversations.retrieve", "GET", _CONVERSATION),

@@ -1,12 +1,11 @@
 """Legacy completions, embeddings and models."""
 
-from proxy.endpoints.endpoint import Endpoint, Metering
+from proxy.endpoints.endpoint import Endpoint
+from proxy.meter import meters
 
 ENDPOINTS = (
-    Endpoint(
-        "completions", "POST", "/v1/completions", Metering.COMPLETIONS, asks_usage=True, needs_model=True
-    ),
-    Endpoint("embeddings", "POST", "/v1/embeddings", Metering.EMBEDDINGS, needs_model=True),
+    Endpoint("completions", "POST", "/v1/completions", meters.text, asks_usage=True, needs_model=True),
+    Endpoint("embeddings", "POST", "/v1/embeddings", meters.text, needs_model=True),
     Endpoint("models", "GET", "/v1/models"),
     Endpoint("models.retrieve", "GET", "/v1/models/{model}"),
 )

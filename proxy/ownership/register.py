@@ -39,17 +39,18 @@ class Register:
             reply.add_done_callback(_look)
 
     async def require(self, principal: Principal, ids: Collection[str]) -> None:
-        """Raises Refusal: 404 for the first id that is not the organization's, 503 when nobody can tell."""
-        if not ids:
-            return
-        names = [keys.owned(principal.partition, principal.organization_id, each) for each in ids]
-        try:
-            entered = await asyncio.gather(*(self._redis.send("EXISTS", name) for name in names))
-        except (RedisUnavailable, RedisReplyError):
-            entered = [0] * len(names)
-        missing = [each for each, found in zip(ids, entered, strict=True) if not found]
+        """Raises Refusal: 404 for an id that is not the organization's, 503 when nobody can tell."""
+        owned = await self.owned(principal, ids)
+        for each in sorted(ids):
+            if each not in owned:
+                raise Refusal(404, f"No object found with id '{each[:100]}'.", code="not_found")
+
+    async def owned(self, principal: Principal, ids: Collection[str]) -> set[str]:
+        """Those of `ids` that are the organization's. Raises Refusal 503 when nobody can tell."""
+        entered = await self._entered(principal, ids)
+        missing = [each for each in ids if each not in entered]
         if not missing:
-            return
+            return entered
         try:
             async with reading(self._pool) as connection:
                 known = await upstream_objects.owned(connection, principal.organization_id, missing)
@@ -57,10 +58,16 @@ class Register:
             raise unavailable(
                 "It cannot be checked right now whose objects these are. Try again.", "ownership_unavailable"
             ) from None
-        for each in missing:
-            if each not in known:
-                raise Refusal(404, f"No object found with id '{each[:100]}'.", code="not_found")
         self.enter(principal, known)
+        return entered | known
+
+    async def _entered(self, principal: Principal, ids: Collection[str]) -> set[str]:
+        names = [keys.owned(principal.partition, principal.organization_id, each) for each in ids]
+        try:
+            found = await asyncio.gather(*(self._redis.send("EXISTS", name) for name in names))
+        except (RedisUnavailable, RedisReplyError):
+            return set()
+        return {each for each, there in zip(ids, found, strict=True) if there}
 
 
 def _look(reply: "asyncio.Future[object]") -> None:

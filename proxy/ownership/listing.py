@@ -1,0 +1,157 @@
+"""Lists of objects: the upstream lists those of all tenants, the client gets its own, paged as if there were no others.
+
+One page for the client may take several from upstream. What is read at most is bounded; a list that is longer than
+that ends where it was read to.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+
+from proxy.upstream.exchange import Exchange, Sink
+from proxy.upstream.failure import UpstreamFailure
+from proxy.upstream.request import Header
+
+MOST_PAGES: Final = 100
+_PAGE: Final = 100
+_DEFAULT_LIMIT: Final = 20
+_LARGEST_PAGE: Final = 32 * 1024 * 1024
+
+Forward = Callable[[bytes, Sink], Exchange]
+"""Sends the request with this query string on."""
+Own = Callable[[list[str]], Awaitable[set[str]]]
+"""Which of these ids are the caller's. Raises Refusal when nobody can tell."""
+
+
+class Listing:
+    """Stands where the exchange of any other request stands: started at once, given up by `close`.
+
+    `default_limit` is how many the upstream gives to who doesn't say.
+    """
+
+    def __init__(
+        self, query: bytes, forward: Forward, own: Own, sink: Sink, default_limit: int = _DEFAULT_LIMIT
+    ) -> None:
+        self._query = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+        self._forward = forward
+        self._own = own
+        self._sink = sink
+        self._limit = _count(self._query.get("limit"), default_limit)
+        self._exchange: Exchange | None = None
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def close(self) -> None:
+        self._task.cancel()
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def pause(self) -> None:
+        """A page is collected whole before any of it is passed on."""
+
+    def resume(self) -> None:
+        """See `pause`."""
+
+    async def _run(self) -> None:
+        try:
+            await self._collect()
+        except _Failed as failed:
+            self._sink.on_failure(failed.failure)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request comes to its end
+            self._sink.on_failure(
+                UpstreamFailure("protocol", type(error).__name__, sent=True, response_started=False)
+            )
+
+    async def _collect(self) -> None:
+        query = self._query | {"limit": str(max(_PAGE, min(self._limit, 10 * _PAGE)))}
+        mine: list[Mapping[str, Any]] = []
+        more, listed = True, dict[str, Any]()
+        for _ in range(MOST_PAGES):
+            page = await self._page(query)
+            answered = page.listed()
+            if answered is None:
+                self._pass_on(page.status, page.headers, page.body)
+                return
+            listed = answered
+            items = [
+                item for item in listed["data"] if isinstance(item, dict) and isinstance(item.get("id"), str)
+            ]
+            owned = await self._own([item["id"] for item in items])
+            mine += [item for item in items if item["id"] in owned]
+            more = bool(listed.get("has_more")) and bool(items)
+            if len(mine) > self._limit or not more or "before" in query:
+                break
+            query = query | {"after": items[-1]["id"]}
+        shown = mine[: self._limit]
+        body = {
+            **listed,
+            "data": shown,
+            "first_id": shown[0]["id"] if shown else None,
+            "last_id": shown[-1]["id"] if shown else None,
+            "has_more": len(mine) > self._limit,
+        }
+        self._pass_on(page.status, page.headers, orjson.dumps(body))
+
+    async def _page(self, query: Mapping[str, str]) -> "_Page":
+        page = _Page()
+        self._exchange = self._forward(urlencode(query).encode("latin-1"), page)
+        await page.done
+        return page
+
+    def _pass_on(self, status: int, headers: list[Header], body: bytes) -> None:
+        headers = [header for header in headers if header[0].lower() != b"content-length"]
+        self._sink.on_response(status, b"", [*headers, (b"content-length", b"%d" % len(body))])
+        self._sink.on_body(body)
+        self._sink.on_end()
+
+
+class _Failed(Exception):
+    def __init__(self, failure: UpstreamFailure) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure
+
+
+class _Page:
+    """Collects one page. `done` fails with what the upstream failed with."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: list[Header] = []
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def listed(self) -> dict[str, Any] | None:
+        """The list; None for an answer that is none, such as an error."""
+        if self.status != 200:
+            return None
+        answer = orjson.loads(self.body)
+        return answer if isinstance(answer, dict) and isinstance(answer.get("data"), list) else None
+
+    def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
+        self.status, self.headers = status, headers
+
+    def on_body(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= _LARGEST_PAGE:
+            self._pieces.append(data)
+        elif not self.done.done():
+            self.done.set_exception(ValueError("a page of a list is too large"))
+
+    def on_end(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def on_failure(self, error: UpstreamFailure) -> None:
+        if not self.done.done():
+            self.done.set_exception(_Failed(error))
+
+
+def _count(value: str | None, default: int) -> int:
+    return int(value) if value is not None and value.isdecimal() and 0 < int(value) <= 10_000 else default
