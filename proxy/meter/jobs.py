@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.usage import Usage
 from proxy.meter.body import usage_of_answer
+from proxy.meter.usage import read_seconds
 
 UNDER_WAY: Final = frozenset(
     {
@@ -24,6 +25,7 @@ UNDER_WAY: Final = frozenset(
         "cancelling",
     }
 )
+_SMALLER_VIDEOS: Final = frozenset({"720x1280", "1280x720"})
 _FOR_NOTHING: Final = frozenset({"failed", "cancelled", "expired"})
 
 
@@ -60,8 +62,23 @@ def read_job(answer: Any) -> Job | None:
 def _used(answer: dict[str, Any], kind: str, status: str) -> Usage | None:
     if kind == "batch":
         return None
-    usage = _trained(answer) if kind == "fine_tuning.job" else usage_of_answer(answer)
+    if kind == "video":
+        usage = _filmed(answer) if status == "completed" else None
+    else:
+        usage = _trained(answer) if kind == "fine_tuning.job" else usage_of_answer(answer)
     return Usage() if usage is None and status in _FOR_NOTHING else usage
+
+
+def _filmed(video: dict[str, Any]) -> Usage | None:
+    """Seconds by the shorter side of the picture; a size that isn't known is taken for the larger one."""
+    seconds = video.get("seconds")
+    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit():
+        seconds = int(seconds[:6])
+    count = read_seconds(seconds)
+    if not count:
+        return None
+    kind = "video_second_720p" if video.get("size") in _SMALLER_VIDEOS else "video_second_1024p"
+    return Usage(quantities={kind: count})
 
 
 def _trained(answer: dict[str, Any]) -> Usage | None:

@@ -18,12 +18,14 @@ class Request:
     """What a call asks for, as far as its price depends on it.
 
     `fields` are the members of a JSON body, or the texts of a form; `prompt_tokens` is what the prompt was counted to
-    be, `audio` how long the uploaded audio lasts (`duration.length_of`).
+    be, `most_output` the most tokens that an answer can have, `audio` how long the uploaded audio lasts
+    (`duration.length_of`).
     """
 
     model: str
     fields: Mapping[str, Any]
     prompt_tokens: int = 0
+    most_output: int | None = None
     audio: Length = NO_AUDIO
 
     def text(self, name: str) -> str:
@@ -44,7 +46,8 @@ class Metered:
 class Meter(Protocol):
     """Of an answer with a status below 300: others cost nothing. Never raises on what the answer holds.
 
-    `counter` is the tokenizer of the model. An answer that does not end (`Answer.ends`) is not for a meter yet.
+    `counter` is the tokenizer of the model. An answer that does not end (`Answer.ends`) is not for a meter yet. Of an
+    empty answer, what the request says that a picture, speech or transcription comes to: what there is to hold.
     """
 
     def __call__(self, request: Request, answer: Answer, counter: TokenCounter) -> Metered: ...

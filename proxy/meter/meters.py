@@ -51,4 +51,6 @@ def _counted(
     request: Request, answer: Answer, counter: TokenCounter, quantities: Mapping[str, int]
 ) -> Metered:
     delivered = count_completion(answer.output, request.fields, counter)
+    if answer.partial and request.most_output is not None:
+        delivered = min(delivered, request.most_output)
     return Metered(Usage(request.prompt_tokens, output_tokens=delivered, quantities=quantities), "tokenizer")

@@ -17,6 +17,9 @@ from proxy.meter.usage import read_usage
 CALLED: Final = (b'_search_call"', b'_interpreter_call"', b'"shell_call"', b'_generation_call"')
 """Bytes of which an answer or an event has at least one where it names such a call."""
 
+_MOST_CALLS: Final = 1000
+_HELD: Final = 16
+"""Calls of a tool that are held for where the request sets no bound: more than recorded answers make."""
 _KEPT: Final = ("type", "status", "action", "container_id", "environment", "size", "quality")
 _MEMORY: Final = frozenset({"4g", "16g", "64g"})
 _SEARCHES_AT_NO_PREVIEW_PRICE: Final = ("gpt-5", "o")
@@ -82,6 +85,23 @@ def searches_of_chat(request: Mapping[str, Any], model: str) -> dict[str, int]:
     if "-search-api" in model or isinstance(request.get("web_search_options"), Mapping):
         return {"web_search_call": 1}
     return {}
+
+
+def calls_to_hold(request: Mapping[str, Any], model: str) -> dict[str, int]:
+    """An upper bound of what a response may call, for the hold: of each tool that it offers `max_tool_calls`, else
+    a stated number; a container, and an image of the dearest kind for each call."""
+    tools = request.get("tools")
+    offered = [tool for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
+    given = request.get("max_tool_calls")
+    calls = min(given, _MOST_CALLS) if type(given) is int and given >= 0 else _HELD
+    kinds = {str(tool.get("type")) for tool in offered}
+    held = {
+        _search_kind(offered, model): calls * any(kind.startswith("web_search") for kind in kinds),
+        "file_search_call": calls * ("file_search" in kinds),
+        session_kind(_auto_container(offered)): min(calls, 1) * bool(kinds & {"code_interpreter", "shell"}),
+        "image_tool_output_token": calls * image_output_tokens(None, None) * ("image_generation" in kinds),
+    }
+    return {kind: count for kind, count in held.items() if count}
 
 
 def session_kind(container: Any) -> str:

@@ -45,4 +45,4 @@ def _written(said: Any, answer: Answer, counter: TokenCounter) -> int:
     if isinstance(said, dict):
         text = said.get("text")
         return counter.count(text) if isinstance(text, str) else 0
-    return answer.output.count(counter) + counter.count(answer.body.decode("utf-8", "replace"))
+    return answer.output.count(counter)

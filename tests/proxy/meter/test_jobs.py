@@ -91,6 +91,19 @@ def test_a_batch_says_it_by_its_output_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "kind"),
+    [("1280x720", "video_second_720p"), ("1024x1792", "video_second_1024p"), (None, "video_second_1024p")],
+)
+def test_a_video_costs_its_seconds_by_size_once_it_is_made(size: object, kind: str) -> None:
+    video = {"id": "video_1", "object": "video", "model": "sora-2-pro", "seconds": "8", "size": size}
+    made = read_job({**video, "status": "completed"})
+    assert made == Job("video_1", "video", "completed", "sora-2-pro", Usage(quantities={kind: 8}))
+    failed = read_job({**video, "status": "failed"})
+    assert failed is not None
+    assert failed.usage == Usage()
+
+
+@pytest.mark.parametrize(
     "answer", [None, [], {}, {"id": "x"}, {"id": 1, "object": "response", "status": "queued"}]
 )
 def test_anything_else_is_no_job(answer: Any) -> None:

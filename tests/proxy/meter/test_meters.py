@@ -54,6 +54,13 @@ def test_what_is_not_reported_is_counted() -> None:
     assert metered == Metered(Usage(99, output_tokens=3), "tokenizer")
 
 
+def test_an_answer_that_was_cut_off_never_counts_more_than_it_can_have_had() -> None:
+    metered = text(
+        Request("m", {}, 9, most_output=2), body(b'{"choices": [{"text": "one two three four'), Words()
+    )
+    assert metered == Metered(Usage(9, output_tokens=2), "tokenizer")
+
+
 def test_a_chat_that_searches_pays_for_its_search() -> None:
     metered = chat(Request("gpt-4o-search-preview", {}), body({"usage": CHAT_USAGE}), Words())
     assert metered.usage.quantities == {"web_search_preview_call": 1}
@@ -126,7 +133,7 @@ _odd = st.recursive(
     model=st.sampled_from(["", "gpt-4o", "dall-e-2", "dall-e-3", "gpt-image-1", "tts-1", "whisper-1"]),
 )
 def test_no_meter_ever_raises(meter: Meter, fields: dict[str, Any], answer: Any, model: str) -> None:
-    request = Request(model, fields, 5, Length(2.5, known=False))
+    request = Request(model, fields, 5, audio=Length(2.5, known=False))
     for made in (body(answer), stream(answer) if isinstance(answer, dict) else stream()):
         metered = meter(request, made, Words())
         assert metered.usage.total_tokens >= 0

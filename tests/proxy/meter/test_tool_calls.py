@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from proxy.meter.body import usage_of_body
 from proxy.meter.stream import BATCH, MAX_EVENT, StreamReading, StreamScanner
-from proxy.meter.tool_calls import count_calls, searches_of_chat, session_kind, tools_called, trace
+from proxy.meter.tool_calls import (
+    calls_to_hold,
+    count_calls,
+    searches_of_chat,
+    session_kind,
+    tools_called,
+    trace,
+)
 
 USAGE = {"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}
 SEARCH = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "q"}}
@@ -167,6 +174,29 @@ def test_a_model_that_searches_does_so_for_each_answer_of_a_chat() -> None:
     assert searches_of_chat({"web_search_options": None}, "gpt-4o") == {}
 
 
+def test_tools_that_are_offered_are_held_for() -> None:
+    offered = [{"type": "web_search_preview"}, {"type": "file_search"}, {"type": "function", "name": "f"}]
+    assert calls_to_hold({"tools": offered}, "gpt-4o") == {
+        "web_search_preview_call": 16,
+        "file_search_call": 16,
+    }
+    assert calls_to_hold({"tools": offered, "max_tool_calls": 2}, "gpt-5") == {
+        "web_search_call": 2,
+        "file_search_call": 2,
+    }
+    making = [
+        {"type": "code_interpreter", "container": {"type": "auto", "memory_limit": "4g"}},
+        {"type": "image_generation"},
+    ]
+    assert calls_to_hold({"tools": making, "max_tool_calls": 3}, "gpt-5") == {
+        "code_interpreter_session_4g": 1,
+        "image_tool_output_token": 3 * 6240,
+    }
+    dated = [{"type": "web_search_2025_08_26"}]
+    assert calls_to_hold({"tools": dated, "max_tool_calls": 40}, "gpt-5") == {"web_search_call": 40}
+    assert calls_to_hold({"tools": None}, "gpt-5") == {}
+
+
 _odd = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inner: (
@@ -187,6 +217,7 @@ _odd = st.recursive(
 def test_counting_never_raises(output: Any, tools: Any, model: Any, usage: Any) -> None:
     found = tools_called({"output": output, "tools": tools, "model": model, "tool_usage": usage})
     assert all(count > 0 for count in found.values())
+    assert all(count > 0 for count in calls_to_hold({"tools": tools, "max_tool_calls": usage}, "m").values())
     assert trace(output) is None or isinstance(output, dict)
 
 

@@ -61,6 +61,11 @@ def test_models_that_charge_tokens_are_counted_in_tokens() -> None:
     )
 
 
+def test_the_text_of_an_answer_is_counted_once() -> None:
+    request = Request("gpt-4o-transcribe", {}, audio=Length(1, known=True))
+    assert metered(request, b"Good day to you.").usage.output_tokens == 4
+
+
 def test_a_stream_that_was_cut_costs_its_audio_and_what_was_delivered() -> None:
     answer = StreamedAnswer()
     answer.feed(b'data: {"type":"transcript.text.delta","delta":"good day"}\n\n')
