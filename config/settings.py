@@ -22,7 +22,9 @@ from pydantic import (
     field_validator,
 )
 
-from config.urls import check_http_url, check_postgres_url, check_redis_url, check_smtp_url
+from config.upstreams.file import UpstreamsFileError, read_upstreams
+from config.upstreams.schema import OPENAI_URL, Seconds, Timeouts, Upstreams, single
+from config.urls import check_http_url, check_postgres_url, check_proxy_url, check_redis_url, check_smtp_url
 
 PREFIX = "TOLLKEEPER_"
 MEBIBYTE = 1024 * 1024
@@ -44,7 +46,6 @@ def _split(value: object) -> object:
 HttpUrl = Annotated[str, AfterValidator(check_http_url)]
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 
 
 class Group(BaseModel):
@@ -62,19 +63,40 @@ class Stores(Group):
 
 
 class Upstream(Group):
-    """Who answers the calls. Timeouts are in seconds."""
+    """Who answers the calls: the upstreams of a file, or one. Timeouts are that one's, in seconds."""
 
-    base_url: HttpUrl = Field("https://api.openai.com/v1", alias="OPENAI_BASE_URL")
+    base_url: HttpUrl = Field(OPENAI_URL, alias="OPENAI_BASE_URL")
     api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     file: LocalPath | None = Field(None, alias="UPSTREAMS_FILE")
     connect_timeout: Seconds = Field(5.0, alias="TOLLKEEPER_UPSTREAM_CONNECT_TIMEOUT_SECONDS")
     first_byte_timeout: Seconds = Field(600.0, alias="TOLLKEEPER_UPSTREAM_FIRST_BYTE_TIMEOUT_SECONDS")
     between_bytes_timeout: Seconds = Field(120.0, alias="TOLLKEEPER_UPSTREAM_BETWEEN_BYTES_TIMEOUT_SECONDS")
+    listed: Upstreams | None = None
+    """What the file says."""
 
     @property
     def chosen(self) -> bool:
         """Whether the user named an upstream; `up` starts a simulated one otherwise."""
         return not self.model_fields_set.isdisjoint({"base_url", "api_key", "file"})
+
+    @property
+    def all(self) -> Upstreams:
+        timeouts = Timeouts(
+            connect=self.connect_timeout,
+            first_byte=self.first_byte_timeout,
+            between_bytes=self.between_bytes_timeout,
+        )
+        return self.listed or single(self.base_url, self.api_key, timeouts)
+
+
+class Outbound(Group):
+    """The proxies on the way out to the upstreams, as other programs are told of them."""
+
+    http_proxy: Annotated[SecretStr, AfterValidator(check_proxy_url)] | None = Field(None, alias="HTTP_PROXY")
+    https_proxy: Annotated[SecretStr, AfterValidator(check_proxy_url)] | None = Field(
+        None, alias="HTTPS_PROXY"
+    )
+    no_proxy: str = Field("", alias="NO_PROXY")
 
 
 class Keycloak(Group):
@@ -139,6 +161,7 @@ class Secrets(Group):
 class Settings(Group):
     stores: Stores
     upstream: Upstream
+    outbound: Outbound
     keycloak: Keycloak
     stripe: Stripe
     payments: Payments
@@ -152,6 +175,7 @@ class Settings(Group):
 _GROUPS: dict[str, type[Group]] = {
     "stores": Stores,
     "upstream": Upstream,
+    "outbound": Outbound,
     "keycloak": Keycloak,
     "stripe": Stripe,
     "payments": Payments,
@@ -175,12 +199,26 @@ def load_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
     """
     values = _read_dotenv(dotenv) if dotenv is not None else {}
     values |= {name: value for name, value in environ.items() if value.strip()}
+    # These are written in small letters as often, and then go first with everybody.
+    values |= {name: values[name.lower()] for name in _aliases(Outbound) if name.lower() in values}
     _refuse_unknown(values)
     try:
         groups = {name: group.model_validate(_pick(group, values)) for name, group in _GROUPS.items()}
-        return Settings.model_validate({**groups, **_pick(Settings, values)})
+        settings = Settings.model_validate({**groups, **_pick(Settings, values)})
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
+    return _with_upstreams(settings, values)
+
+
+def _with_upstreams(settings: Settings, values: Mapping[str, str]) -> Settings:
+    upstream = settings.upstream
+    if upstream.file is None:
+        return settings
+    try:
+        listed = read_upstreams(upstream.file, values)
+    except UpstreamsFileError as error:
+        raise SettingsError(f"UPSTREAMS_FILE: {error}") from None
+    return settings.model_copy(update={"upstream": upstream.model_copy(update={"listed": listed})})
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -26,6 +26,15 @@ def check_http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def check_proxy_url(url: SecretStr) -> SecretStr:
+    """A scheme may be left out, as other programs allow."""
+    value = url.get_secret_value()
+    parts = _split(value if "://" in value else f"http://{value}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise ValueError("must be a URL that begins with http:// and names the host of a proxy")
+    return SecretStr(parts.geturl())
+
+
 def check_postgres_url(url: SecretStr) -> SecretStr:
     if _split(url.get_secret_value()).scheme not in ("postgresql", "postgres"):
         raise ValueError("must be a URL that begins with postgresql://")

@@ -107,7 +107,8 @@ class Proxy:
         clock = RedisClock()
         hasher = KeyHasher(secret.get_secret_value().encode())
         running = Running(redis, scripts, ttl_ms, self._client_stall_seconds)
-        route = Route(settings.upstream)
+        measures = Measures(lambda: len(running), lambda: settler.unconfirmed)
+        route = Route(settings.upstream.all, settings.outbound, measures)
         stack.push_async_callback(route.close)
         directory = Directory(pool, hasher, _now)
         trust = trust_of(settings.keycloak, _now)
@@ -127,7 +128,7 @@ class Proxy:
             register=Register(redis, pool),
             running=running,
             route=route,
-            measures=Measures(lambda: len(running), lambda: settler.unconfirmed),
+            measures=measures,
             max_body_bytes=settings.server.max_body_bytes,
         )
         await _try_to_connect(redis)

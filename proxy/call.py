@@ -16,8 +16,8 @@ from proxy.relay.asgi import Message, Scope, Send, send_error
 from proxy.relay.head import answer_headers, content_encoding, is_event_stream, our_headers
 from proxy.relay.outbox import Outbox
 from proxy.ticket import Ticket
-from proxy.upstream.exchange import Exchange
 from proxy.upstream.failure import UpstreamFailure
+from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.request import Header
 from proxy.upstream.route import refusal_for
 
@@ -48,7 +48,7 @@ class Call:
         self._gone = gone
         self._send = send
         self._outbox = Outbox(asyncio.get_running_loop())
-        self._exchange: Exchange | None = None
+        self._exchange: Forwarding | None = None
         self._filter: ChunkFilter | None = None
         self._reckoning = Reckoning(house, ticket, admitted)
         self._kind_known = False
@@ -169,14 +169,15 @@ class Call:
         asked, granted = self.ticket.asked, self._admitted.output
         body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
         self._exchange = self._house.route.forward(
-            self._scope, body if asked.endpoint.takes_body else None, self
+            self._scope, asked, body if asked.endpoint.takes_body else None, self.ticket.ways, self
         )
 
     def _settle(self) -> None:
         assert self._life.outcome is not None
         self._reckoning.settle(
             self._life.outcome,
-            forwarded=self._exchange is not None,
+            forwarded=self._exchange is not None and self._exchange.may_cost,
+            upstream=None if self._exchange is None else self._exchange.upstream,
             error_status=self._refusal().status,
         )
 

@@ -68,7 +68,8 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     principal = await house.identities.resolve(bearer(headers))
     project_id = project_of(principal, headers)
     asked = body.read(match.endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
-    await house.register.require(principal, match.owned | mentioned(asked.body, asked.request))
+    owned = match.owned | mentioned(asked.body, asked.request)
+    await house.register.require(principal, owned)
     quote = quote_for(asked, principal, house.prices)
     check_plan(asked, principal, quote)
     offered = offer(asked, await _prompt(house, asked), quote)
@@ -79,7 +80,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         asked,
         offered,
         started,
-        house.route.name,
+        house.route.ways(asked, mentions=bool(owned)),
         principal.scopes(project_id),
         match.ids,
     )

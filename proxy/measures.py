@@ -36,6 +36,31 @@ class Measures:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._attempts = Counter(
+            "tollkeeper_upstream_attempts",
+            "Attempts at an upstream by the status it answered, or by what went wrong; an answer that broke off"
+            " counts as both",
+            ["upstream", "result"],
+            registry=self._registry,
+        )
+        self._retries = Counter(
+            "tollkeeper_upstream_retries",
+            "Requests tried again at the same upstream, by what its answer was",
+            ["upstream", "reason"],
+            registry=self._registry,
+        )
+        self._fallbacks = Counter(
+            "tollkeeper_upstream_fallbacks",
+            "Requests tried at the next upstream, by what the first one's answer was",
+            ["upstream", "to", "reason"],
+            registry=self._registry,
+        )
+        self._breakers = Gauge(
+            "tollkeeper_upstream_breaker",
+            "Whether an upstream is asked (0), tried with one request (1), or left alone (2)",
+            ["upstream"],
+            registry=self._registry,
+        )
         Gauge("tollkeeper_running_requests", "Requests under way", registry=self._registry).set_function(
             running
         )
@@ -53,6 +78,18 @@ class Measures:
         self._tokens.labels("input", record.usage_source).inc(record.usage.input_tokens)
         self._tokens.labels("output", record.usage_source).inc(record.usage.output_tokens)
         self._duration.labels(record.endpoint).observe(record.duration_ms / 1000)
+
+    def attempted(self, upstream: str, result: str) -> None:
+        self._attempts.labels(upstream, result).inc()
+
+    def retried(self, upstream: str, reason: str) -> None:
+        self._retries.labels(upstream, reason).inc()
+
+    def fell_back(self, upstream: str, to: str, reason: str) -> None:
+        self._fallbacks.labels(upstream, to, reason).inc()
+
+    def watch_breaker(self, upstream: str, state: Callable[[], float]) -> None:
+        self._breakers.labels(upstream).set_function(state)
 
     def page(self) -> bytes:
         return generate_latest(self._registry)

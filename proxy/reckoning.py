@@ -71,15 +71,16 @@ class Reckoning:
         if self._finds is not None and self.status < 300:
             self._enter(self._finds.in_body(self._answer.decoded()))
 
-    def settle(self, outcome: Outcome, *, forwarded: bool, error_status: int) -> None:
-        """Replaces the hold by what was used. `error_status`: what the client is told where nothing was answered."""
+    def settle(self, outcome: Outcome, *, forwarded: bool, upstream: str | None, error_status: int) -> None:
+        """Replaces the hold by what was used. `forwarded`: an upstream may have acted on the request; `upstream` is the
+        one that answered. `error_status`: what the client is told where nothing was answered."""
         try:
             if not self._stays_in_background():
-                self._settle(outcome, forwarded, error_status)
+                self._settle(outcome, forwarded, upstream, error_status)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets its end; the sweep settles what the hold says
             _log.exception("a request could not be settled", request_id=self._ticket.request_id)
 
-    def _settle(self, outcome: Outcome, forwarded: bool, error_status: int) -> None:
+    def _settle(self, outcome: Outcome, forwarded: bool, upstream: str | None, error_status: int) -> None:
         ticket = self._ticket
         usage, source = self._measure(forwarded)
         money = ticket.offer.quote.money(usage)
@@ -94,6 +95,7 @@ class Reckoning:
             first_byte_ms=self._first_byte_ms,
             duration_ms=self._elapsed_ms(),
             objects=self._objects(),
+            upstream=upstream,
         )
         self._house.settler.settle(
             ticket.hold(self._admitted.period_start_ms),

@@ -13,6 +13,7 @@ from proxy.quota.clock import instant
 from proxy.quota.limits import Scope
 from proxy.record import draft
 from proxy.record.money import Money
+from proxy.upstream.route import Ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Ticket:
     asked: Asked
     offer: Offer
     started: float
-    upstream: str
+    ways: Ways
     scopes: tuple[Scope, ...]
     ids: Mapping[str, str]
 
@@ -69,8 +70,10 @@ class Ticket:
         first_byte_ms: int | None,
         duration_ms: int,
         objects: tuple[tuple[str, str], ...] = (),
+        upstream: str | None = None,
     ) -> UsageRecord:
-        """The usage record; `at_ms` is the admission by Redis' clock."""
+        """The usage record; `at_ms` is the admission by Redis' clock. `upstream`: the one that answered, None while
+        nobody knows."""
         principal, quote = self.principal, self.offer.quote
         return UsageRecord(
             request_id=self.request_id,
@@ -81,7 +84,7 @@ class Ticket:
             member_id=principal.member_id,
             endpoint=self.asked.endpoint.template,
             model=self.asked.model,
-            upstream=self.upstream,
+            upstream=upstream or self.ways[0].upstream.name,
             stream=self.asked.stream,
             status=status,
             outcome=outcome,

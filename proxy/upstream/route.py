@@ -1,53 +1,96 @@
-"""Who answers: the upstream's name, its origin, the credentials it knows us by, and a pool of connections to it."""
+"""Who answers: all upstreams of this process, and the way of each request to one of them."""
 
-from collections.abc import MutableMapping
-from typing import Any
+import asyncio
+import random
+import ssl
+from collections.abc import Callable, MutableMapping
+from functools import partial
+from typing import Any, Final, Protocol
 
-from config.settings import Upstream
+from config.settings import Outbound
+from config.upstreams.schema import Upstreams
+from proxy.endpoints.asked import Asked
 from proxy.errors import Refusal
-from proxy.upstream.exchange import Exchange, Sink
+from proxy.ownership.finds import keeps_objects
+from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import FailureKind, UpstreamFailure
-from proxy.upstream.headers import request_headers
-from proxy.upstream.origin import Origin
-from proxy.upstream.pool import Pool
-from proxy.upstream.request import Header
+from proxy.upstream.forwarding import Forwarding, Watch
+from proxy.upstream.retry import repeatable
+from proxy.upstream.router import Bound, Router, Way
+from proxy.upstream.upstream import ClientRequest, Upstream
 
-_PREFIX = b"/v1"
+_PREFIX: Final = b"/v1"
+
+Ways = tuple[Way[Upstream], ...]
+
+
+class RouteWatch(Watch, Protocol):
+    def watch_breaker(self, upstream: str, state: Callable[[], float]) -> None:
+        """`state` gives 0 closed, 1 probing, 2 open."""
 
 
 class Route:
-    """The one upstream of this process. Opens connections as they are needed."""
+    """Opens connections as they are needed."""
 
-    def __init__(self, settings: Upstream) -> None:
-        self._origin = Origin.parse(settings.base_url)
-        self._pool = Pool(
-            self._origin,
-            connect_timeout=settings.connect_timeout,
-            first_byte_timeout=settings.first_byte_timeout,
-            between_bytes_timeout=settings.between_bytes_timeout,
-        )
-        key = settings.api_key
-        self._credentials: list[Header] = []
-        if key is not None:
-            self._credentials.append(
-                (b"authorization", b"Bearer " + key.get_secret_value().encode("latin-1"))
+    def __init__(
+        self,
+        settings: Upstreams,
+        outbound: Outbound,
+        watch: RouteWatch,
+        *,
+        chance: Callable[[], float] = random.random,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`tls` as with Pool."""
+        self._limits = settings.retries
+        self._watch = watch
+        self._upstreams = [
+            Upstream(entry, settings.breaker, outbound, tls=tls) for entry in settings.upstreams
+        ]
+        self._router = Router(list(zip(settings.upstreams, self._upstreams, strict=True)), chance)
+        for upstream in self._upstreams:
+            watch.watch_breaker(upstream.name, partial(_state, upstream))
+
+    def ways(self, asked: Asked, *, mentions: bool) -> Ways:
+        """Where this may go, best first. `mentions`: it refers to what is kept upstream. Raises Refusal 404 for a model
+        that no upstream serves."""
+        bound = Bound.NOT
+        if mentions or not asked.model:
+            bound = Bound.ONLY
+        elif keeps_objects(asked):
+            bound = Bound.FIRST
+        now = asyncio.get_running_loop().time()
+        ways = self._router.ways(asked.model, bound, lambda way: way.upstream.is_ready(asked.model, now))
+        if not ways:
+            raise Refusal(
+                404,
+                f"The model `{asked.model}` does not exist or you do not have access to it.",
+                code="model_not_found",
+                param="model",
             )
+        return ways
 
-    @property
-    def name(self) -> str:
-        """How usage records call it."""
-        return self._origin.host
-
-    def forward(self, scope: MutableMapping[str, Any], body: bytes | None, sink: Sink) -> Exchange:
-        """Sends a client's request on; what comes of it goes to `sink`. Never blocks."""
-        path: bytes = scope["raw_path"].partition(b"?")[0].removeprefix(_PREFIX)
-        query: bytes = scope["query_string"]
-        target = self._origin.target(path) + (b"?" + query if query else b"")
-        headers = request_headers(scope["headers"], self._credentials)
-        return self._pool.exchange(scope["method"].encode("ascii"), target, headers, body, sink)
+    def forward(
+        self, scope: MutableMapping[str, Any], asked: Asked, body: bytes | None, ways: Ways, sink: Sink
+    ) -> Forwarding:
+        """Sends a client's request on; what comes of it goes to `sink`. Never blocks. As Forwarding."""
+        request = ClientRequest(
+            scope["method"],
+            scope["raw_path"].partition(b"?")[0].removeprefix(_PREFIX),
+            scope["query_string"],
+            scope["headers"],
+            body,
+            asked.model,
+        )
+        kind = repeatable(asked.endpoint.method, asked.endpoint.template, asked.request)
+        return Forwarding(request, ways, sink, kind, self._limits, self._watch)
 
     async def close(self) -> None:
-        await self._pool.close()
+        await asyncio.gather(*(upstream.close() for upstream in self._upstreams))
+
+
+def _state(upstream: Upstream) -> float:
+    return upstream.state(asyncio.get_running_loop().time()).value
 
 
 _TIMEOUTS: frozenset[FailureKind] = frozenset({"timeout_first_byte", "timeout_between_bytes"})

@@ -2,7 +2,10 @@ from pathlib import Path
 
 import pytest
 
+import config
 from config.settings import NAMES, SettingsError, load_settings
+
+EXAMPLE = Path(config.__file__).parent / "upstreams" / "example.yaml"
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -21,7 +24,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         ({"OPENAI_API_KEY": ""}, False),
         ({"OPENAI_API_KEY": "sk-x"}, True),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, True),
-        ({"UPSTREAMS_FILE": "routes.yaml"}, True),
+        ({"UPSTREAMS_FILE": str(EXAMPLE), "AZURE_OPENAI_API_KEY": "x", "OPENAI_API_KEY": "y"}, True),
     ],
 )
 def test_it_is_known_whether_the_user_named_an_upstream(environ: dict[str, str], chosen: bool) -> None:
