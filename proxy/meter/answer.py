@@ -8,10 +8,10 @@ import orjson
 from ledger.usage import Usage
 from proxy.meter.body import usage_of_body
 from proxy.meter.completion import output_of
+from proxy.meter.jobs import UNDER_WAY
 from proxy.meter.output import Output
 from proxy.meter.stream import StreamReading, StreamScanner
 
-_UNDER_WAY: Final = frozenset({"queued", "in_progress"})
 LARGEST_BODY: Final = 64 * 1024 * 1024
 """A JSON answer is read for its usage up to this size; the bytes of a larger one still pass."""
 
@@ -137,7 +137,7 @@ class JsonAnswer:
     @property
     def ends(self) -> bool:
         answer = self.decoded()
-        return not (isinstance(answer, dict) and answer.get("status") in _UNDER_WAY)
+        return not (isinstance(answer, dict) and str(answer.get("status")) in UNDER_WAY)
 
     @property
     def called(self) -> Sequence[Mapping[str, Any]]:

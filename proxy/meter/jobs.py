@@ -25,7 +25,7 @@ UNDER_WAY: Final = frozenset(
         "cancelling",
     }
 )
-_SMALLER_VIDEOS: Final = frozenset({"720x1280", "1280x720"})
+_SMALLER_VIDEOS: Final = ("720x1280", "1280x720")
 _FOR_NOTHING: Final = frozenset({"failed", "cancelled", "expired"})
 
 

@@ -21,7 +21,7 @@ _MOST_CALLS: Final = 1000
 _HELD: Final = 16
 """Calls of a tool that are held for where the request sets no bound: more than recorded answers make."""
 _KEPT: Final = ("type", "status", "action", "container_id", "environment", "size", "quality")
-_MEMORY: Final = frozenset({"4g", "16g", "64g"})
+_MEMORY: Final = ("4g", "16g", "64g")
 _SEARCHES_AT_NO_PREVIEW_PRICE: Final = ("gpt-5", "o")
 
 

@@ -110,17 +110,28 @@ def test_anything_else_is_no_job(answer: Any) -> None:
     assert read_job(answer) is None
 
 
+_KEYS = [
+    "id",
+    "object",
+    "status",
+    "model",
+    "usage",
+    "response",
+    "trained_tokens",
+    "output",
+    "size",
+    "seconds",
+]
+_VALUES = ["video", "fine_tuning.job", "response", "completed", "failed", "8"]
+
+
 @given(
     st.recursive(
-        st.none() | st.integers() | st.text(max_size=3),
-        lambda inner: st.dictionaries(
-            st.sampled_from(
-                ["id", "object", "status", "model", "usage", "response", "trained_tokens", "output"]
-            ),
-            inner,
-            max_size=6,
+        st.none() | st.integers() | st.text(max_size=3) | st.sampled_from(_VALUES),
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=8)
         ),
-        max_leaves=10,
+        max_leaves=12,
     )
 )
 def test_no_answer_raises(answer: Any) -> None:
@@ -145,3 +156,10 @@ def test_recorded_jobs_are_read(corpus: list[dict[str, Any]]) -> None:
     assert found["response", "queued"] >= 1
     assert found["thread.run", "queued"] == 2
     assert found["batch", "cancelling"] == 1
+
+
+def test_a_garbled_video_is_the_larger_one() -> None:
+    video = {"id": "v", "object": "video", "status": "completed", "seconds": 4, "size": []}
+    job = read_job(video)
+    assert job is not None
+    assert job.usage == Usage(quantities={"video_second_1024p": 4})

@@ -128,13 +128,16 @@ _odd = st.recursive(
 
 @pytest.mark.parametrize("meter", ALL)
 @given(
-    fields=st.dictionaries(st.sampled_from(["n", "size", "quality", "input", "tools", "prompt"]), _odd),
+    fields=st.dictionaries(
+        st.sampled_from(["n", "size", "quality", "input", "tools", "prompt", "memory_limit"]), _odd
+    ),
     answer=_odd | st.binary(max_size=40),
     model=st.sampled_from(["", "gpt-4o", "dall-e-2", "dall-e-3", "gpt-image-1", "tts-1", "whisper-1"]),
 )
 def test_no_meter_ever_raises(meter: Meter, fields: dict[str, Any], answer: Any, model: str) -> None:
     request = Request(model, fields, 5, audio=Length(2.5, known=False))
     for made in (body(answer), stream(answer) if isinstance(answer, dict) else stream()):
+        assert made.ends in (True, False)
         metered = meter(request, made, Words())
         assert metered.usage.total_tokens >= 0
         assert all(count > 0 for count in metered.usage.quantities.values())

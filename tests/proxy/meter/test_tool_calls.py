@@ -203,7 +203,16 @@ _odd = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["type", "status", "action", "container_id", "container", "tool_usage", "web_search"]
+                [
+                    "type",
+                    "status",
+                    "action",
+                    "container_id",
+                    "container",
+                    "tool_usage",
+                    "web_search",
+                    "memory_limit",
+                ]
             ),
             inner | st.sampled_from(["web_search_call", "code_interpreter_call", "shell_call", "completed"]),
             max_size=4,
