@@ -36,6 +36,7 @@ from proxy.identity.identities import trust_of
 
 VERSION = "1"
 REDIS_SECONDS = 1.0
+CLOSE_SECONDS = 2.0
 
 
 def utc_now() -> datetime:
@@ -62,6 +63,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         finally:
             if refreshing is not None:
                 refreshing.cancel()
+                await asyncio.wait([refreshing], timeout=CLOSE_SECONDS)
             if trust is not None:
                 await trust.close()
             await redis.aclose()

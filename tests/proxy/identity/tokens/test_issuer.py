@@ -54,6 +54,15 @@ async def test_keys_are_not_fetched_from_elsewhere_without_tls(
     assert realm.asked == 0
 
 
+async def test_keys_are_not_fetched_from_another_origin_even_if_it_is_the_same_machine(
+    client: httpx.AsyncClient, realm: Realm
+) -> None:
+    same = f"{realm.issuer}/protocol/openid-connect/certs"
+    realm.discovery["jwks_uri"] = same.replace("127.0.0.1", "localhost")
+    assert "neither https" in await unavailable(client, realm)
+    assert realm.asked == 0
+
+
 async def test_keys_may_be_elsewhere_under_https(client: httpx.AsyncClient, realm: Realm) -> None:
     realm.discovery["jwks_uri"] = "https://127.0.0.1:1/certs"
     # It was tried: nothing listens there.
