@@ -1,25 +1,31 @@
 """What an endpoint hands back, and what it is given to make it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
-from simulators.openai.errors import ApiError, unknown_model
+from simulators.openai.account import Account
+from simulators.openai.errors import ApiError, Headers, unknown_model
 from simulators.openai.fields import Fields
+from simulators.openai.form import Form
 from simulators.openai.switches import Switches
 from simulators.openai.vocabulary import Vocabularies, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens. `cached` lies inside `prompt`, `reasoning` inside `completion`."""
+    """Tokens, `cached` inside `prompt`, `reasoning` inside `completion`; and what is priced by other measures."""
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
     reasoning: int = 0
+    images: int = 0
+    seconds: float = 0
+    characters: int = 0
+    tool_calls: int = 0
 
     @property
     def total(self) -> int:
@@ -37,8 +43,11 @@ class Event(NamedTuple):
 class Whole:
     """An answer in one piece."""
 
-    body: bytes
+    body: bytes | bytearray
     usage: Usage = Usage()
+    content_type: str = "application/json"
+    status: int = 200
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class Stream:
     events: Iterable[Event]
     usage: Usage
     failure: Callable[[int, str], bytes]
+    content_type: str = "text/event-stream; charset=utf-8"
+    books_itself: bool = False  # the work behind it goes on without the client, and is booked when done
 
 
 Answer = Whole | Stream
@@ -64,6 +75,15 @@ class Call:
     seed: int
     created: int  # Unix seconds
     parameters: Mapping[str, str]
+    query: Mapping[str, str]
+    account: Account
+    serve: Callable[[Usage], None]  # books what is served after the answer to this request
+    form: Form = field(default_factory=Form)
+    seconds: float = 0.0  # `created` with its fraction
+
+    def finished_at(self) -> float:
+        """When work that this call begins is done (Unix seconds)."""
+        return self.seconds + self.switches.finish / 1000
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -78,6 +98,7 @@ class Route:
     path: str
     answer: Callable[[Call], Answer]
     needs_model: bool = True
+    default_model: str | None = None  # where the body may leave it out
     unknown_model: Callable[[str], ApiError] = unknown_model
 
 

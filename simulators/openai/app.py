@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl
 import orjson
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
+from simulators.openai.account import Account
+from simulators.openai.address import read_address
 from simulators.openai.answers import Call, Route, Whole
-from simulators.openai.books import Books, Entry, OpenEntry
+from simulators.openai.books import KEPT_REQUESTS, Books, Entry, OpenEntry
 from simulators.openai.catalogue import is_known
 from simulators.openai.delivery import Delivery
 from simulators.openai.endpoints import all_routes
@@ -23,11 +25,13 @@ from simulators.openai.errors import (
     no_key,
     requested_status,
     unknown_url,
+    unreadable_body,
     wrong_key,
     wrong_method,
 )
 from simulators.openai.exchange import ClientGoneError, Exchange
 from simulators.openai.fields import Fields, JsonObject, read_object
+from simulators.openai.form import Form, read_form
 from simulators.openai.replay import Recordings
 from simulators.openai.switches import NONE, Switches, read_switches, split_model
 from simulators.openai.vocabulary import Vocabularies
@@ -73,6 +77,8 @@ class Simulator:
         self._expected = None if api_key is None else f"Bearer {api_key}".encode()
         self._recordings = recordings
         self._clock = clock
+        self._account = Account()
+        self._attempts: dict[str, int] = {}
         self._exact: dict[tuple[str, str], Route] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
         for route in all_routes():
@@ -95,6 +101,7 @@ class Simulator:
 
     async def _own_page(self, exchange: Exchange) -> None:
         status, value = 200, {}
+        self._account.settle(self._clock())
         match exchange.method, exchange.path:
             case "GET", "/healthz":
                 value = {"status": "ok"}
@@ -125,9 +132,10 @@ class Simulator:
                     return
                 call, route = await self._call(exchange, opened)
                 switches = call.switches
-                if switches.status is not None:
+                status = self._status_asked(switches, opened)
+                if status is not None:
                     request_id = opened.entry.request_id
-                    raise requested_status(switches.status, call.model, request_id, switches.retry_after)
+                    raise requested_status(status, call.model, request_id, switches.retry_after)
                 large = exchange.body_size > LARGE_BODY
                 answer = await asyncio.to_thread(route.answer, call) if large else route.answer(call)
                 headers = self._common_headers(opened, began)
@@ -139,7 +147,7 @@ class Simulator:
             except ApiError as error:
                 headers = [*self._common_headers(opened, began), *error.headers]
                 delivery = Delivery(exchange, opened, self.books, switches, headers)
-                await delivery.whole(Whole(error.body), error.status)
+                await delivery.whole(Whole(error.body, status=error.status))
         except ClientGoneError:
             opened.close("disconnected")
             raise
@@ -147,16 +155,18 @@ class Simulator:
             opened.close("error")  # whatever went wrong here is in the books too
 
     async def _call(self, exchange: Exchange, opened: OpenEntry) -> tuple[Call, Route]:
-        body = await exchange.body()
+        form, members = await self._body(exchange)
         self._authorize(exchange)
-        route, parameters = self._route(exchange)
-        members: JsonObject = {}
-        if exchange.method == "POST":
-            large = exchange.body_size > LARGE_BODY
-            members = await asyncio.to_thread(read_object, body) if large else read_object(body)
+        address = read_address(exchange.path, exchange.query)
+        route, parameters = self._route(exchange.method, address.path)
+        query = address.query
         fields = Fields(members)
-        opened.entry.stream = members.get("stream") is True
-        name = fields.text("model") if route.needs_model else parameters.get("model", "")
+        opened.entry.stream = members.get("stream") is True or query.get("stream") == "true"
+        if exchange.method == "POST" and route.needs_model and exchange.body_size == 0:
+            raise unreadable_body()
+        name: str | None = parameters.get("model", "")
+        if route.needs_model:
+            name = fields.text("model") or address.deployment or route.default_model
         if name is None:
             raise missing("model")
         model, suffix = split_model(name)
@@ -166,11 +176,50 @@ class Simulator:
                 raise route.unknown_model(model)
             opened.entry.model = model
         created = int(self._clock())
-        call = Call(fields, model, switches, self._vocabularies, self._seed, created, parameters)
+        now = self._clock()
+        self._account.settle(now)
+        call = Call(
+            fields,
+            model,
+            switches,
+            self._vocabularies,
+            self._seed,
+            created,
+            parameters,
+            query,
+            self._account,
+            opened.serve,
+            form,
+            now,
+        )
         return call, route
 
+    async def _body(self, exchange: Exchange) -> tuple[Form, JsonObject]:
+        content_type = exchange.headers.get("content-type", "")
+        if exchange.method == "POST" and content_type.startswith("multipart/form-data"):
+            form = await read_form(exchange.chunks(), content_type)
+            return form, form.members
+        body = await exchange.body()
+        if exchange.method != "POST" or (not body and exchange.headers.get("content-length", "0") == "0"):
+            return Form(), {}
+        large = exchange.body_size > LARGE_BODY
+        return Form(), await asyncio.to_thread(read_object, body) if large else read_object(body)
+
+    def _status_asked(self, switches: Switches, opened: OpenEntry) -> int | None:
+        """`status`, which with `fail_first` is for the first attempts of a request only."""
+        if not switches.fail_first:
+            return switches.status
+        name = opened.entry.client_request_id
+        if name is None:
+            raise ApiError(400, "Simulator: switch 'fail_first' needs a header x-client-request-id.")
+        made = self._attempts.pop(name, 0)
+        self._attempts[name] = made + 1
+        while len(self._attempts) > KEPT_REQUESTS:
+            del self._attempts[next(iter(self._attempts))]
+        return (switches.status or 500) if made < switches.fail_first else None
+
     def _authorize(self, exchange: Exchange) -> None:
-        given = exchange.headers.get("authorization", "")
+        given = _credential(exchange)
         if not given.startswith("Bearer ") or not given[7:].strip():
             raise no_key()
         if self._is_expected(exchange) is False:
@@ -179,10 +228,9 @@ class Simulator:
     def _is_expected(self, exchange: Exchange) -> bool | None:
         if self._expected is None:
             return None
-        return compare_digest(exchange.headers.get("authorization", "").encode(), self._expected)
+        return compare_digest(_credential(exchange).encode(), self._expected)
 
-    def _route(self, exchange: Exchange) -> tuple[Route, dict[str, str]]:
-        method, path = exchange.method, exchange.path
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         route = self._exact.get((method, path))
         if route is not None:
             return route, {}
@@ -214,3 +262,9 @@ class Simulator:
             (b"openai-processing-ms", b"%d" % milliseconds),
             *_HEADERS,
         ]
+
+
+def _credential(exchange: Exchange) -> str:
+    """The key as OpenAI takes it, or as Azure does."""
+    key = exchange.headers.get("api-key")
+    return f"Bearer {key}" if key else exchange.headers.get("authorization", "")

@@ -1,13 +1,34 @@
 """The simulator's own books: what it was asked and what it served, counted without anybody's help."""
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 KEPT_REQUESTS = 10_000
 
 Ending = Literal["complete", "disconnected", "cut", "error"]
+
+
+class Served(Protocol):
+    """The quantities of an answer: tokens, and what is priced by other measures."""
+
+    @property
+    def prompt(self) -> int: ...
+    @property
+    def completion(self) -> int: ...
+    @property
+    def cached(self) -> int: ...
+    @property
+    def reasoning(self) -> int: ...
+    @property
+    def images(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def characters(self) -> int: ...
+    @property
+    def tool_calls(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -27,6 +48,10 @@ class Entry:
     completion_tokens_served: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    images: int = 0
+    seconds: float = 0
+    characters: int = 0
+    tool_calls: int = 0
     ended: Ending | None = None  # None: still running
 
 
@@ -40,16 +65,27 @@ class Tally:
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    images: int = 0
+    seconds: float = 0
+    characters: int = 0
+    tool_calls: int = 0
 
     def add(self, entry: Entry) -> None:
         self.requests += 1
         self.streams += entry.stream
         self.completed += entry.ended == "complete"
         self.client_disconnects += entry.ended == "disconnected"
+        self.serve(entry)
+
+    def serve(self, entry: Entry) -> None:
         self.prompt_tokens += entry.prompt_tokens
         self.completion_tokens += entry.completion_tokens_served
         self.cached_tokens += entry.cached_tokens
         self.reasoning_tokens += entry.reasoning_tokens
+        self.images += entry.images
+        self.seconds += entry.seconds
+        self.characters += entry.characters
+        self.tool_calls += entry.tool_calls
 
 
 @dataclass(slots=True)
@@ -74,9 +110,47 @@ class OpenEntry:
             return
         entry.ended = ending
         entry.status = status or entry.status
-        self._ledger.total.add(entry)
-        if entry.model is not None:
-            self._ledger.models.setdefault(entry.model, Tally()).add(entry)
+        for tally in self._tallies():
+            tally.add(entry)
+
+    def serve(self, served: Served) -> None:
+        """Adds what is served after the request has ended: by work that it began."""
+        before = replace(self.entry)
+        book(self.entry, served)
+        for tally in self._tallies() if self.entry.ended is not None else ():
+            tally.serve(_difference(self.entry, before))
+
+    def _tallies(self) -> Iterator[Tally]:
+        yield self._ledger.total
+        if self.entry.model is not None:
+            yield self._ledger.models.setdefault(self.entry.model, Tally())
+
+
+def book(entry: Entry, served: Served) -> None:
+    entry.prompt_tokens += served.prompt
+    entry.completion_tokens_served += served.completion
+    entry.cached_tokens += served.cached
+    entry.reasoning_tokens += served.reasoning
+    entry.images += served.images
+    entry.seconds += served.seconds
+    entry.characters += served.characters
+    entry.tool_calls += served.tool_calls
+
+
+_QUANTITIES = (
+    "prompt_tokens",
+    "completion_tokens_served",
+    "cached_tokens",
+    "reasoning_tokens",
+    "images",
+    "seconds",
+    "characters",
+    "tool_calls",
+)
+
+
+def _difference(after: Entry, before: Entry) -> Entry:
+    return replace(after, **{name: getattr(after, name) - getattr(before, name) for name in _QUANTITIES})
 
 
 class Books:

@@ -1,6 +1,7 @@
 """One HTTP exchange: read the request, write the answer, know when the client has gone."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -33,22 +34,24 @@ class Exchange:
         self.body_size = 0
 
     async def body(self) -> bytes:
-        parts: list[bytes] = []
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes."""
         more = True
-        try:
-            async with asyncio.timeout(BODY_PATIENCE):
-                while more:
+        while more:
+            try:
+                async with asyncio.timeout(BODY_PATIENCE):
                     message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGoneError
-                    assert message["type"] == "http.request"
-                    parts.append(message.get("body", b""))
-                    more = message.get("more_body", False)
-        except TimeoutError as error:
-            raise ClientGoneError from error
-        body = b"".join(parts)
-        self.body_size = len(body)
-        return body
+            except TimeoutError as error:
+                raise ClientGoneError from error
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            assert message["type"] == "http.request"
+            chunk = message.get("body", b"")
+            self.body_size += len(chunk)
+            more = message.get("more_body", False)
+            yield chunk
 
     async def pause(self, seconds: float) -> None:
         """Waits; a client that goes meanwhile ends it at once."""

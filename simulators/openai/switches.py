@@ -21,12 +21,14 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "crlf": (0, 1),
     "comment": (0, 1_000_000),
     "gzip": (0, 1),
+    "finish": (0, 86_400_000),
+    "fail_first": (1, 1000),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """delay and pace are milliseconds, retry_after seconds; cut, hang, error_event and comment chunks."""
+    """delay, pace and finish are milliseconds, retry_after seconds; cut, hang, error_event and comment chunks."""
 
     delay: int = 0
     pace: int = 0
@@ -43,6 +45,8 @@ class Switches:
     crlf: int = 0
     comment: int = 0
     gzip: int = 0
+    finish: int = 0
+    fail_first: int = 0
 
 
 NONE = Switches()

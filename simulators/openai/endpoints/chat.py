@@ -23,6 +23,7 @@ from simulators.openai.completion import Completion, Wish, complete, digest
 from simulators.openai.errors import invalid_type, invalid_value
 from simulators.openai.fields import Fields, JsonObject
 from simulators.openai.prompt import chat_tokens
+from simulators.openai.stored_chats import keep_chat
 from simulators.openai.tools import obliged_function
 from simulators.openai.vocabulary import Piece
 
@@ -58,11 +59,21 @@ def _answer(call: Call) -> Answer:
     }
     if streamed:
         chunks = _Chunks(common, usage_wanted and not switches.no_usage, fields.wants_obfuscation())
+        if fields.flag("store"):
+            keep_chat(call, _body(common, choices, usage))
         return Stream(chunks.events(choices, usage), usage, plain_failure)
-    body = common | {"choices": [_choice(index, item) for index, item in enumerate(choices)]}
-    if not switches.no_usage:
+    body = _body(common, choices, None if switches.no_usage else usage)
+    if fields.flag("store"):
+        keep_chat(call, body)
+    return Whole(pretty(body), usage)
+
+
+def _body(common: JsonObject, choices: Sequence[Completion], usage: Usage | None) -> JsonObject:
+    body = common | {"object": "chat.completion"}
+    body["choices"] = [_choice(index, item) for index, item in enumerate(choices)]
+    if usage is not None:
         body["usage"] = _usage(usage)
-    return Whole(pretty(body | {"service_tier": "default", "system_fingerprint": FINGERPRINT}), usage)
+    return body | {"service_tier": "default", "system_fingerprint": FINGERPRINT}
 
 
 def _wish(call: Call) -> Wish:

@@ -1,6 +1,6 @@
 """POST /v1/responses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from secrets import token_hex
 from typing import Any
 
@@ -17,10 +17,18 @@ from simulators.openai.answers import (
     obfuscation,
     pretty,
 )
+from simulators.openai.builtin_tools import STAGES, tool_items
 from simulators.openai.completion import Completion, Wish, complete, digest
 from simulators.openai.errors import ApiError, invalid_type
 from simulators.openai.fields import Fields, JsonObject
 from simulators.openai.prompt import responses_tokens
+from simulators.openai.stored_responses import (
+    begin_background,
+    context_tokens,
+    conversation_of,
+    keep_response,
+    stored_events,
+)
 from simulators.openai.tools import obliged_function
 
 MIN_OUTPUT_TOKENS = 16
@@ -37,15 +45,29 @@ def _answer(call: Call) -> Answer:
             "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation_id' must be provided.",
             code="missing_required_parameter",
         )
-    if fields.flag("background"):
-        raise ApiError(400, "Background responses are not simulated.", param="background")
-    prompt = responses_tokens(call.vocabulary, fields)
+    prompt = responses_tokens(call.vocabulary, fields) + context_tokens(call)
     seed = digest(call.seed, call.model, fields.get("instructions"), given)
     completion = complete(call.vocabulary, seed, _wish(call))
-    usage = Usage(prompt, completion.tokens, min(switches.cached, prompt), completion.reasoning_tokens)
-    response = _Response(call, completion, usage)
+    used = tool_items(call)
+    usage = Usage(
+        prompt,
+        completion.tokens,
+        min(switches.cached, prompt),
+        completion.reasoning_tokens,
+        tool_calls=len(used),
+    )
+    response = _Response(call, completion, usage, used)
+    padded = fields.flag("stream") and fields.wants_obfuscation()
+    if fields.flag("background"):
+        queued, ended = response.queued(), response.ended()
+        if not fields.flag("stream"):
+            begin_background(call, queued, ended, usage)
+            return Whole(pretty(queued))
+        finish = begin_background(call, queued, ended, usage, list(response.events(padded)))
+        return Stream(stored_events(call, queued["id"], -1, finish), usage, _failure, books_itself=True)
+    keep_response(call, response.ended(), usage)
     if fields.flag("stream"):
-        return Stream(response.events(fields.wants_obfuscation()), usage, _failure)
+        return Stream(response.events(padded), usage, _failure)
     return Whole(pretty(response.ended()), usage)
 
 
@@ -68,7 +90,7 @@ def _wish(call: Call) -> Wish:
 class _Response:
     """One response, as it stands at its beginning and at its end, and the events between."""
 
-    def __init__(self, call: Call, completion: Completion, usage: Usage) -> None:
+    def __init__(self, call: Call, completion: Completion, usage: Usage, used: Sequence[JsonObject]) -> None:
         self._call = call
         self._completion = completion
         self._usage = usage
@@ -80,31 +102,40 @@ class _Response:
         if function:
             named = {"call_id": "call_" + token_hex(12), "name": function.name}
             self._item = {"id": self._item_id, "type": "function_call", **named}
-        self._reasoning: list[JsonObject] = []
+        self._before: list[JsonObject] = []  # the message
         if completion.reasoning_tokens:
-            self._reasoning = [{"id": "rs_" + token_hex(25), "type": "reasoning", "summary": []}]
+            self._before = [{"id": "rs_" + token_hex(25), "type": "reasoning", "summary": []}]
+
+        self._before += used
+
+    def queued(self) -> JsonObject:
+        return self._object("queued", [], None)
 
     def ended(self) -> JsonObject:
         status = "incomplete" if self._completion.cut_short else "completed"
         spent = self._completion.reasoning_tokens and not self._completion.pieces
-        output = self._reasoning + ([] if spent else [self._full_item()])
+        output = self._before + ([] if spent else [self._full_item()])
         return self._object(status, output, None if self._call.switches.no_usage else _usage(self._usage))
 
     def events(self, padded: bool) -> Iterator[Event]:
         begun = self._object("in_progress", [], None)
         yield self._event("response.created", {"response": begun})
         yield self._event("response.in_progress", {"response": begun})
-        for item in self._reasoning:
-            yield self._event("response.output_item.added", {"item": item, "output_index": 0})
-            yield self._event("response.output_item.done", {"item": item, "output_index": 0})
+        for index, item in enumerate(self._before):
+            place = {"output_index": index}
+            working = item | {"status": "in_progress"} if "status" in item else item
+            yield self._event("response.output_item.added", {"item": working} | place)
+            for stage in STAGES.get(item["type"], ()):
+                yield self._event(f"response.{item['type']}.{stage}", place | {"item_id": item["id"]})
+            yield self._event("response.output_item.done", {"item": item} | place)
         ended = self.ended()
-        if len(ended["output"]) > len(self._reasoning):
+        if len(ended["output"]) > len(self._before):
             yield from self._call_events(padded) if self._completion.function else self._text_events(padded)
         kind = f"response.{ended['status']}"
         yield self._event(kind, {"response": ended})
 
     def _text_events(self, padded: bool) -> Iterator[Event]:
-        place = {"output_index": len(self._reasoning)}
+        place = {"output_index": len(self._before)}
         within = {"content_index": 0, "item_id": self._item_id} | place
         opening = self._item | {"status": "in_progress", "content": [], "role": "assistant"}
         yield self._event("response.output_item.added", {"item": opening} | place)
@@ -120,7 +151,7 @@ class _Response:
         yield self._event("response.output_item.done", {"item": self._full_item()} | place)
 
     def _call_events(self, padded: bool) -> Iterator[Event]:
-        place = {"output_index": len(self._reasoning)}
+        place = {"output_index": len(self._before)}
         within: JsonObject = {"item_id": self._item_id} | place
         opening = self._item | {"arguments": "", "status": "in_progress"}
         tokens = self._completion.name_tokens
@@ -159,7 +190,7 @@ class _Response:
             "object": "response",
             "created_at": created,
             "status": status,
-            "background": False,
+            "background": fields.flag("background"),
             "completed_at": created if status == "completed" else None,
             "error": None,
             "frequency_penalty": 0.0,
@@ -176,7 +207,8 @@ class _Response:
             "prompt_cache_retention": None,
             "reasoning": {"effort": None, "summary": None} | (fields.object("reasoning") or {}),
             "safety_identifier": get("safety_identifier"),
-            "service_tier": "auto" if status == "in_progress" else "default",
+            "service_tier": "auto" if status in ("queued", "in_progress") else "default",
+            "conversation": conversation_of(fields),
             "store": get("store", True),
             "temperature": get("temperature", 1.0),
             "text": {"format": {"type": "text"}, "verbosity": "medium"} | (fields.object("text") or {}),
@@ -189,7 +221,7 @@ class _Response:
             "user": get("user"),
             "metadata": get("metadata", {}),
         }
-        if usage is None and status != "in_progress":
+        if usage is None and status not in ("queued", "in_progress"):
             del body["usage"]
         return body
 

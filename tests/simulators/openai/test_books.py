@@ -51,6 +51,10 @@ def test_a_finished_request_is_booked_with_its_usage(simulator: Running) -> None
         "completion_tokens": 13,
         "cached_tokens": 2,
         "reasoning_tokens": 4,
+        "images": 0,
+        "seconds": 0,
+        "characters": 0,
+        "tool_calls": 0,
     }
     assert books["total"] == expected
     assert books["models"] == {"gpt-5": expected}
