@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from yaml.scanner import ScannerError
 
 from config.upstreams.schema import Upstreams
 
@@ -23,7 +24,9 @@ def read_upstreams(path: Path, environ: Mapping[str, str]) -> Upstreams:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UpstreamsFileError(f"{path}: cannot be read ({reason})") from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # Of a line that is broken, the mark of the problem stands behind it.
+        marks = (error.context_mark, error.problem_mark)
+        mark = next(filter(None, marks if isinstance(error, ScannerError) else reversed(marks)), None)
         raise UpstreamsFileError(f"{path}:{mark.line + 1 if mark else 1}: {error.problem}") from None
     except yaml.YAMLError:
         raise UpstreamsFileError(f"{path}: is not YAML") from None

@@ -1,6 +1,7 @@
 """The one place where a connection to an upstream is opened: straight, or through a web proxy."""
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ Connector: TypeAlias = Callable[
 ]
 
 _MOST_OF_A_PROXY_HEAD: Final = 16 * 1024
+_AGREES: Final = re.compile(rb"HTTP/1\.[01] 2\d\d[ \r]")
 
 
 async def connect(
@@ -86,7 +88,6 @@ async def _ask_for_tunnel(opened: socket.socket, proxy: WebProxy, origin: Origin
         head += piece
         if not piece or len(head) > _MOST_OF_A_PROXY_HEAD:
             raise ConnectionError("the web proxy did not answer the wish for a tunnel")
-    status = head.split(b" ", 2)[1:2]
-    if not head.startswith(b"HTTP/1.") or not (status and status[0][:1] == b"2"):
+    if not _AGREES.match(head):
         shown = head.partition(b"\r\n")[0][:60].decode("ascii", "replace")
         raise ConnectionError(f"the web proxy refused the tunnel: {shown}")
