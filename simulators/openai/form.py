@@ -56,7 +56,8 @@ async def read_form(chunks: AsyncIterator[bytes], content_type: str) -> Form:
         while (place := buffer.find(delimiter)) >= 0:
             after = place + len(delimiter)
             if buffer[after : after + 2] == b"--":
-                _keep(form, head, part + buffer[:place] if part else buffer[:place])
+                part += buffer[:place]
+                _keep(form, head, part)
                 async for _ in chunks:
                     continue
                 return form
