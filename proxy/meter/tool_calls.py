@@ -49,7 +49,10 @@ def tools_called(response: Mapping[str, Any]) -> dict[str, int]:
     """Quantities of a decoded response: by `tool_usage` where it has one, else by its output items."""
     items = response.get("output")
     kept = [found for found in map(trace, items) if found] if isinstance(items, list) else []
-    return count_calls(kept, response.get("tools"), response.get("model"), response.get("tool_usage"))
+    reported = response.get("tool_usage")
+    if not kept and not reported:
+        return {}
+    return count_calls(kept, response.get("tools"), response.get("model"), reported)
 
 
 def count_calls(
