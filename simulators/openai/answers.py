@@ -32,6 +32,22 @@ class Usage:
         return self.prompt + self.completion
 
 
+def total_usage(parts: Iterable[Usage]) -> Usage:
+    whole = Usage()
+    for part in parts:
+        whole = Usage(
+            whole.prompt + part.prompt,
+            whole.completion + part.completion,
+            whole.cached + part.cached,
+            whole.reasoning + part.reasoning,
+            whole.images + part.images,
+            whole.seconds + part.seconds,
+            whole.characters + part.characters,
+            whole.tool_calls + part.tool_calls,
+        )
+    return whole
+
+
 class Event(NamedTuple):
     """One server-sent event, with line feeds, and the tokens of text it delivers."""
 
