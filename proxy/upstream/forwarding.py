@@ -65,7 +65,6 @@ class Forwarding:
         self._asked_again = False
         self._aside: Attempt | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._done = False
         now = self._started
         at, given = next(
             ((at, given) for at, way in enumerate(ways) if (given := way.upstream.begin(now)) is not None),
@@ -87,7 +86,6 @@ class Forwarding:
 
     def close(self) -> None:
         """Gives up: what runs upstream is closed at once, nothing more is tried, and the sink hears nothing more."""
-        self._done = True
         if self._timer is not None:
             self._timer.cancel()
         for attempt in (self._attempt, self._aside):
@@ -174,8 +172,6 @@ class Forwarding:
 
     def _ask_again(self) -> None:
         self._timer = None
-        if self._done:
-            return
         self._asked_again = True
         upstream = self._way.upstream
         if upstream.closing:

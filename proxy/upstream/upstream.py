@@ -55,7 +55,7 @@ class Upstream:
         self._breaker = Breaker(limits.failures, limits.cool_down)
         self._resting: dict[str, float] = {}
         self._base = origin.target(b"")
-        self._credentials = _credentials(entry)
+        self._credentials = credentials(entry)
         self.closing = False
         if proxy is not None and not origin.tls:
             self._base = b"http://" + origin.authority + self._base
@@ -129,7 +129,8 @@ class Upstream:
         await self._pool.close()
 
 
-def _credentials(entry: Entry) -> list[Header]:
+def credentials(entry: Entry) -> list[Header]:
+    """The headers that an upstream knows us by, and those that its entry adds."""
     headers = [(name.lower().encode(), value.encode()) for name, value in entry.headers.items()]
     if entry.api_key is not None:
         key = entry.api_key.get_secret_value().encode()

@@ -3,6 +3,9 @@
 import httpx
 
 from config.settings import Settings
+from config.upstreams.schema import Entry
+from proxy.upstream.address import target
+from proxy.upstream.upstream import credentials
 from runtime import ports
 from runtime.doctor.finding import Finding, bad, good, odd
 
@@ -15,7 +18,7 @@ async def doors(settings: Settings) -> list[Finding]:
         return [
             await _door(client, "proxy", server.proxy_host, server.proxy_port),
             await _door(client, "console", server.console_host, server.console_port),
-            await _upstream(client, settings),
+            *await _upstreams(client, settings),
         ]
 
 
@@ -34,21 +37,25 @@ async def _door(client: httpx.AsyncClient, name: str, host: str, port: int) -> F
     )
 
 
-async def _upstream(client: httpx.AsyncClient, settings: Settings) -> Finding:
-    upstream = settings.upstream
-    if not upstream.chosen:
-        return odd(
-            "upstream", "none is set", "set OPENAI_API_KEY; until then `up` answers with a simulated one"
-        )
-    key = {"authorization": f"Bearer {upstream.api_key.get_secret_value()}"} if upstream.api_key else {}
+async def _upstreams(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
+    if not settings.upstream.chosen:
+        why = "set OPENAI_API_KEY; until then `up` answers with a simulated one"
+        return [odd("upstream", "none is set", why)]
+    listed = settings.upstream.all.upstreams
+    return [
+        await _upstream(client, entry, "upstream" if len(listed) == 1 else entry.name) for entry in listed
+    ]
+
+
+async def _upstream(client: httpx.AsyncClient, entry: Entry, name: str) -> Finding:
+    headers = {header.decode(): value.decode() for header, value in credentials(entry)}
+    url = entry.base_url + target(entry, b"/models", b"", "").decode()
     try:
-        answer = await client.get(upstream.base_url + "/models", headers=key)
+        answer = await client.get(url, headers=headers)
     except httpx.HTTPError as error:
-        return bad(
-            "upstream", f"{upstream.base_url} does not answer ({type(error).__name__})", "check the network"
-        )
-    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and upstream.api_key is None:
-        return bad("upstream", f"{upstream.base_url} asks for a key", "set OPENAI_API_KEY")
+        return bad(name, f"{entry.base_url} does not answer ({type(error).__name__})", "check the network")
+    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and entry.api_key is None:
+        return bad(name, f"{entry.base_url} asks for a key", "set OPENAI_API_KEY, or api_key_env in the file")
     if not answer.is_success:
-        return bad("upstream", f"{upstream.base_url}/models: {answer.status_code}", "check OPENAI_API_KEY")
-    return good("upstream", f"{upstream.base_url} answers")
+        return bad(name, f"{url}: {answer.status_code}", "check its key and address")
+    return good(name, f"{entry.base_url} answers")
