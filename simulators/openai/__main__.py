@@ -3,6 +3,7 @@
 import argparse
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
@@ -27,7 +28,7 @@ def main() -> None:
         uvicorn.Config(
             simulator,
             http=ObservedProtocol,
-            ws="none",
+            ws="wsproto" if find_spec("wsproto") else "none",
             lifespan="off",
             loop="uvloop",
             log_level="warning",

@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from hmac import compare_digest
 from secrets import token_hex
 from urllib.parse import parse_qsl
 
@@ -32,6 +31,8 @@ from simulators.openai.errors import (
 from simulators.openai.exchange import ClientGoneError, Exchange
 from simulators.openai.fields import Fields, JsonObject, read_object
 from simulators.openai.form import Form, read_form
+from simulators.openai.keys import credential, is_expected
+from simulators.openai.realtime_door import RealtimeDoor
 from simulators.openai.replay import Recordings
 from simulators.openai.switches import NONE, Switches, read_switches, split_model
 from simulators.openai.vocabulary import Vocabularies
@@ -74,7 +75,8 @@ class Simulator:
         self.books = Books()
         self._vocabularies = vocabularies
         self._seed = seed
-        self._expected = None if api_key is None else f"Bearer {api_key}".encode()
+        self._api_key = api_key
+        self._door = RealtimeDoor(self.books, vocabularies, seed, api_key)
         self._recordings = recordings
         self._clock = clock
         self._account = Account()
@@ -88,6 +90,9 @@ class Simulator:
                 self._patterns.append((re.compile(pattern), route))
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "websocket":
+            await self._door.open(scope, receive, send)
+            return
         if scope["type"] != "http":
             raise NotImplementedError(f"no {scope['type']} here")
         exchange = Exchange(scope, receive, send)
@@ -202,6 +207,8 @@ class Simulator:
         body = await exchange.body()
         if exchange.method != "POST" or (not body and exchange.headers.get("content-length", "0") == "0"):
             return Form(), {}
+        if content_type.startswith("application/sdp"):
+            return Form(), {"sdp": body.decode("utf-8", "replace")}
         large = exchange.body_size > LARGE_BODY
         return Form(), await asyncio.to_thread(read_object, body) if large else read_object(body)
 
@@ -219,16 +226,13 @@ class Simulator:
         return (switches.status or 500) if made < switches.fail_first else None
 
     def _authorize(self, exchange: Exchange) -> None:
-        given = _credential(exchange)
-        if not given.startswith("Bearer ") or not given[7:].strip():
+        if not credential(exchange.headers):
             raise no_key()
         if self._is_expected(exchange) is False:
             raise wrong_key()
 
     def _is_expected(self, exchange: Exchange) -> bool | None:
-        if self._expected is None:
-            return None
-        return compare_digest(_credential(exchange).encode(), self._expected)
+        return is_expected(exchange.headers, self._api_key)
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         route = self._exact.get((method, path))
@@ -262,9 +266,3 @@ class Simulator:
             (b"openai-processing-ms", b"%d" % milliseconds),
             *_HEADERS,
         ]
-
-
-def _credential(exchange: Exchange) -> str:
-    """The key as OpenAI takes it, or as Azure does."""
-    key = exchange.headers.get("api-key")
-    return f"Bearer {key}" if key else exchange.headers.get("authorization", "")

@@ -1,0 +1,81 @@
+"""Lets a WebSocket in as a Realtime session: its path, key and model, and its entry in the books."""
+
+from secrets import token_hex
+
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, WebSocketScope
+
+from simulators.openai.address import read_address
+from simulators.openai.books import Books, Entry
+from simulators.openai.catalogue import is_known
+from simulators.openai.errors import ApiError, no_key, unknown_model, unknown_url, wrong_key
+from simulators.openai.keys import credential, is_expected
+from simulators.openai.realtime import Session
+from simulators.openai.switches import Switches, read_switches, split_model
+from simulators.openai.vocabulary import Vocabularies
+
+_KEY_PROTOCOL = "openai-insecure-api-key."
+
+
+class RealtimeDoor:
+    def __init__(self, books: Books, vocabularies: Vocabularies, seed: int, api_key: str | None) -> None:
+        self._books = books
+        self._vocabularies = vocabularies
+        self._seed = seed
+        self._api_key = api_key
+
+    async def open(self, scope: WebSocketScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        protocols = list(scope["subprotocols"])
+        for protocol in protocols:  # how a browser, which cannot set headers, gives its key
+            if protocol.startswith(_KEY_PROTOCOL):
+                headers.setdefault("authorization", "Bearer " + protocol.removeprefix(_KEY_PROTOCOL))
+        entry = Entry(
+            request_id="req_" + token_hex(16),
+            client_request_id=headers.get("x-client-request-id") or headers.get("x-request-id"),
+            method="GET",
+            endpoint=scope["path"],
+            upstream_request_headers_seen=sorted(headers),
+            authorization_expected=is_expected(headers, self._api_key),
+            stream=True,
+        )
+        opened = self._books.open(entry)
+        try:
+            await receive()  # websocket.connect
+            try:
+                model, switches = self._read(scope, headers)
+            except ApiError as error:
+                entry.status = error.status
+                await _refuse(send, error)
+                return
+            entry.model, entry.status = model, 101
+            chosen = "realtime" if "realtime" in protocols else None
+            request_id = (b"x-request-id", entry.request_id.encode())
+            await send({"type": "websocket.accept", "subprotocol": chosen, "headers": [request_id]})
+            vocabulary = self._vocabularies.of(model)
+            await Session(send, model, switches, vocabulary, self._seed, opened.serve).run(receive)
+            opened.close("complete")
+        finally:
+            opened.close("error")
+
+    def _read(self, scope: WebSocketScope, headers: dict[str, str]) -> tuple[str, Switches]:
+        address = read_address(scope["path"], scope["query_string"].decode("ascii", "replace"))
+        if address.path != "/v1/realtime":
+            raise unknown_url("GET", address.path)
+        if not credential(headers):
+            raise no_key()
+        if is_expected(headers, self._api_key) is False:
+            raise wrong_key()
+        # A `+` in a query is a space.
+        named = (address.query.get("model") or address.query.get("deployment") or "gpt-realtime").replace(
+            " ", "+"
+        )
+        model, suffix = split_model(named)
+        if not is_known(model):
+            raise unknown_model(model)
+        return model, read_switches(headers.get("x-sim"), suffix)
+
+
+async def _refuse(send: ASGISendCallable, error: ApiError) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": error.body, "more_body": False})
