@@ -7,10 +7,11 @@ from proxy.endpoints.asked import Asked
 from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
 from proxy.meter.bounds import output_bound
-from proxy.meter.meters import responses
+from proxy.meter.meters import chat, responses
 from proxy.meter.prompt import Estimate, count_prompt
 from proxy.meter.request import add_member, ask_for_usage
 from proxy.meter.tokenizer import Tokenizers
+from proxy.meter.tool_calls import calls_to_hold, searches_of_chat
 from proxy.pricing import PriceBook, Quote
 from proxy.quota.amounts import Demand
 
@@ -84,13 +85,20 @@ def offer(asked: Asked, prompt: Estimate, quote: Quote) -> Offer:
     least = min(output, _LEAST_OUTPUT * choices(asked)) if may_be_bounded(asked) else output
     demand = Demand(
         tokens,
-        quote.most(tokens, 0),
+        quote.most(tokens, 0, _calls(asked)),
         output,
         least,
         quote.most_per_output_token(tokens),
         len(asked.body),
     )
     return Offer(prompt, demand, quote)
+
+
+def _calls(asked: Asked) -> dict[str, int]:
+    """Calls of the provider's own tools that the answer may make, each at its price."""
+    if asked.endpoint.meter is responses:
+        return calls_to_hold(asked.request, asked.model)
+    return searches_of_chat(asked.request, asked.model) if asked.endpoint.meter is chat else {}
 
 
 def _margin(asked: Asked, prompt: Estimate) -> int:

@@ -1,7 +1,7 @@
 """What a request costs and sells for: the price that applies, the plan's tariff, the day's euro rate."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from proxy.record.money import FREE, Money
 
 _REFRESH_SECONDS: Final = 60.0
 _ANY_OUTPUT: Final = 10**9
+_NOTHING: Final[Mapping[str, int]] = {}
 _log = structlog.get_logger(__name__)
 
 
@@ -45,12 +46,17 @@ class Quote:
         price = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self.service_tier)
         return Money(cost_usd, nano_usd_to_eur(cost_usd, self.rate), price, self._in_eur(price))
 
-    def most(self, input_tokens: int, output_tokens: int) -> int:
+    def most(self, input_tokens: int, output_tokens: int, quantities: Mapping[str, int] = _NOTHING) -> int:
         """An upper bound of the selling price, in nano-units of the plan's currency."""
         if self.entry is None:
             return 0
         return self.tariff.upper_bound(
-            input_tokens, output_tokens, self.entry, self.usd_per_eur, service_tier=self.service_tier
+            input_tokens,
+            output_tokens,
+            self.entry,
+            self.usd_per_eur,
+            quantities=quantities,
+            service_tier=self.service_tier,
         )
 
     def most_per_output_token(self, input_tokens: int) -> int:

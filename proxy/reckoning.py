@@ -14,6 +14,7 @@ from ledger.usage_record import Outcome, UsageSource
 from proxy.house import House
 from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
 from proxy.meter.encoding import Decoder, decoder_for
+from proxy.meter.jobs import read_job
 from proxy.meter.metering import Request
 from proxy.ownership.finds import Finds, keeps_objects
 from proxy.quota.admission import Admitted
@@ -161,15 +162,18 @@ class Reckoning:
         return self._house.background.begin(hold, answer_id, self._admitted.output)
 
     def _finish_background(self) -> None:
-        """If what was looked at is an answer of the background that has ended, its call is settled now."""
+        """If what was looked at is an answer of the background that has ended, its call is settled now. One that ended
+        without saying what it used stays held."""
         answer_id = self._ticket.ids.get("response")
-        if answer_id is None or not self._answer.ends:
+        job = read_job(self._answer.decoded())
+        usage = self._answer.usage if job is None else job.usage
+        if answer_id is None or usage is None:
             return
         principal, prices = self._ticket.principal, self._house.prices
         self._house.background.finish(
             principal,
             answer_id,
-            self._answer.usage or Usage(),
+            usage,
             lambda model, used: prices.quote(model, principal.terms.tariff, "default").money(used),
         )
 
