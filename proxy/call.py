@@ -10,12 +10,14 @@ from proxy.life import Action, Actions, Life
 from proxy.meter.answer import begins_stream
 from proxy.meter.chunk_filter import ChunkFilter
 from proxy.offer import body_for
+from proxy.ownership.listing import Listing
 from proxy.quota.admission import Admitted
 from proxy.reckoning import Reckoning
 from proxy.relay.asgi import Message, Scope, Send, send_error
 from proxy.relay.head import answer_headers, content_encoding, is_event_stream, our_headers
 from proxy.relay.outbox import Outbox
 from proxy.ticket import Ticket
+from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import UpstreamFailure
 from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.request import Header
@@ -48,7 +50,7 @@ class Call:
         self._gone = gone
         self._send = send
         self._outbox = Outbox(asyncio.get_running_loop())
-        self._exchange: Forwarding | None = None
+        self._exchange: Forwarding | Listing | None = None
         self._filter: ChunkFilter | None = None
         self._reckoning = Reckoning(house, ticket, admitted)
         self._kind_known = False
@@ -167,10 +169,20 @@ class Call:
 
     def _forward(self) -> None:
         asked, granted = self.ticket.asked, self._admitted.output
+        if asked.endpoint.lists:
+            self._exchange = Listing(self._scope["query_string"], self._forward_query, self._own, self)
+            return
         body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
         self._exchange = self._house.route.forward(
             self._scope, asked, body if asked.endpoint.takes_body else None, self.ticket.ways, self
         )
+
+    def _forward_query(self, query: bytes, sink: Sink) -> Forwarding:
+        scope = {**self._scope, "query_string": query}
+        return self._house.route.forward(scope, self.ticket.asked, None, self.ticket.ways, sink)
+
+    async def _own(self, ids: list[str]) -> set[str]:
+        return await self._house.register.owned(self.principal, ids)
 
     def _settle(self) -> None:
         assert self._life.outcome is not None

@@ -17,6 +17,7 @@ ENDPOINTS = (
         creates="completion",
         needs_model=True,
     ),
+    Endpoint("chat.completions.list", "GET", _ALL, lists=True),
     Endpoint("chat.completions.retrieve", "GET", _ONE),
     Endpoint("chat.completions.update", "POST", _ONE),
     Endpoint("chat.completions.delete", "DELETE", _ONE),

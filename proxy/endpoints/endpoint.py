@@ -14,7 +14,8 @@ class Endpoint:
     `output_bound` is the request's member that bounds the tokens of an answer where the caller set none; None where
     an answer has no tokens or a bound of its own. `asks_usage`: streams report usage only when asked by
     `stream_options`. `creates`: the kind of the object whose id the answer brings. `needs_model`: a body without a
-    model is refused. `polls`: it looks at an answer that may be worked on in the background.
+    model is refused. `polls`: it looks at an answer that may be worked on in the background. `lists`: its
+    answer lists objects of all tenants, of which the caller gets its own.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Endpoint:
     creates: str | None = None
     needs_model: bool = False
     polls: bool = False
+    lists: bool = False
 
     @property
     def takes_body(self) -> bool:

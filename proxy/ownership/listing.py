@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from proxy.upstream.exchange import Exchange, Sink
+from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import UpstreamFailure
+from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.request import Header
 
 MOST_PAGES: Final = 100
@@ -20,14 +21,14 @@ _PAGE: Final = 100
 _DEFAULT_LIMIT: Final = 20
 _LARGEST_PAGE: Final = 32 * 1024 * 1024
 
-Forward = Callable[[bytes, Sink], Exchange]
+Forward = Callable[[bytes, Sink], Forwarding]
 """Sends the request with this query string on."""
 Own = Callable[[list[str]], Awaitable[set[str]]]
 """Which of these ids are the caller's. Raises Refusal when nobody can tell."""
 
 
 class Listing:
-    """Stands where the exchange of any other request stands: started at once, given up by `close`.
+    """Stands where the forwarding of any other request stands: started at once, given up by `close`.
 
     `default_limit` is how many the upstream gives to who doesn't say.
     """
@@ -40,8 +41,17 @@ class Listing:
         self._own = own
         self._sink = sink
         self._limit = _count(self._query.get("limit"), default_limit)
-        self._exchange: Exchange | None = None
+        self._exchange: Forwarding | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def upstream(self) -> str | None:
+        return None if self._exchange is None else self._exchange.upstream
+
+    @property
+    def may_cost(self) -> bool:
+        """A list costs nothing."""
+        return False
 
     def close(self) -> None:
         self._task.cancel()

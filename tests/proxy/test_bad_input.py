@@ -182,7 +182,7 @@ async def test_an_organization_without_a_plan_is_told_so(house: System, tenant: 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/v1/chat/completions", 405),
+        ("PUT", "/v1/chat/completions", 405),
         ("POST", "/v1/models", 405),
         ("POST", "/v1/nothing", 404),
         ("POST", "/v1/chat/completions/", 404),
