@@ -1,8 +1,9 @@
 """What one request used, as OpenAI counts it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import Final
 
 _NONE: Mapping[str, int] = MappingProxyType({})
 
@@ -31,3 +32,7 @@ class Usage:
     @property
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
+
+
+TOKENS: Final = tuple(each.name for each in fields(Usage) if each.name != "quantities")
+"""The members that count tokens."""

@@ -8,22 +8,11 @@ from typing import Any, Literal
 from ledger.database import Connection
 from ledger.pages import Position, Slice
 from ledger.records import Instant, Record, nano_text
+from ledger.usage import TOKENS
 
 GroupKey = Literal[
     "organization", "project", "key", "member", "model", "endpoint", "upstream", "day", "hour", "status"
 ]
-
-TOKENS = (
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "audio_input_tokens",
-    "audio_output_tokens",
-    "image_input_tokens",
-    "image_output_tokens",
-)
 
 
 class UsageRow(Record):

@@ -9,6 +9,7 @@ import asyncpg
 from ledger import upstream_objects
 from ledger.database import Connection, Pool, reading
 from ledger.upstream_objects import UpstreamObject
+from ledger.usage import TOKENS
 from ledger.usage_partitions import ensure_month
 from ledger.usage_record import UsageRecord
 from proxy.record import form
@@ -41,20 +42,9 @@ _COLUMNS: Final = {
     "duration_ms": "integer",
     "search_term": "text",
 }
-_TOKENS: Final = (
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "audio_input_tokens",
-    "audio_output_tokens",
-    "image_input_tokens",
-    "image_output_tokens",
-)
-_TYPES: Final = [*_COLUMNS.values(), *("bigint" for _ in _TOKENS), "jsonb"]
+_TYPES: Final = [*_COLUMNS.values(), *("bigint" for _ in TOKENS), "jsonb"]
 _INSERT: Final = (
-    f"insert into usage ({', '.join((*_COLUMNS, *_TOKENS, 'quantities'))}) "
+    f"insert into usage ({', '.join((*_COLUMNS, *TOKENS, 'quantities'))}) "
     f"select * from unnest({', '.join(f'${i}::{kind}[]' for i, kind in enumerate(_TYPES, 1))}) "
     "on conflict do nothing"
 )
@@ -161,7 +151,7 @@ def _read(entry: Entry, now: datetime) -> UsageRecord:
 
 def _columns(records: Sequence[UsageRecord]) -> list[list[Any]]:
     columns: list[list[Any]] = [[getattr(record, name) for record in records] for name in _COLUMNS]
-    columns += [[getattr(record.usage, name) for record in records] for name in _TOKENS]
+    columns += [[getattr(record.usage, name) for record in records] for name in TOKENS]
     columns.append([dict(record.usage.quantities) for record in records])
     return columns
 

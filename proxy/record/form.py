@@ -8,11 +8,10 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.usage import Usage
+from ledger.usage import TOKENS, Usage
 from ledger.usage_record import UsageRecord
 
 _VERSION: Final = 1
-_TOKENS: Final = tuple(field.name for field in fields(Usage) if field.name != "quantities")
 _PLAIN: Final = tuple(
     field.name
     for field in fields(UsageRecord)
@@ -31,7 +30,7 @@ def flat(record: UsageRecord) -> dict[str, Any]:
     form["occurred_at"] = round(record.occurred_at.timestamp() * 1_000_000)
     form["usd_per_eur"] = str(record.usd_per_eur)
     usage = record.usage
-    form["tokens"] = {name: amount for name in _TOKENS if (amount := getattr(usage, name))}
+    form["tokens"] = {name: amount for name in TOKENS if (amount := getattr(usage, name))}
     if usage.quantities:
         form["quantities"] = dict(usage.quantities)
     if record.objects:
