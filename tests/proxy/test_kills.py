@@ -114,6 +114,7 @@ async def test_a_batch_killed_between_commit_and_acknowledgement_is_not_stored_t
     fragile.start("drain")
     await fragile.quiet()
     await fragile.records(tenant, 10)
+    assert await fragile.fetch("select * from dead_letter") == []
 
 
 async def _store_without_acknowledging(fragile: System) -> None:
