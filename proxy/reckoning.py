@@ -141,7 +141,7 @@ class Reckoning:
         counter = self._house.tokenizers.for_model(asked.model)
         metered = asked.endpoint.meter(request, self._answer, counter)
         usage = metered.usage
-        if self._answer.partial:
+        if metered.source == "tokenizer" and self._answer.partial:
             usage = replace(usage, output_tokens=min(usage.output_tokens, self._admitted.output))
         return usage, metered.source
 

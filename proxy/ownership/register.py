@@ -40,6 +40,8 @@ class Register:
 
     async def require(self, principal: Principal, ids: Collection[str]) -> None:
         """Raises Refusal: 404 for an id that is not the organization's, 503 when nobody can tell."""
+        if not ids:
+            return
         owned = await self.owned(principal, ids)
         for each in sorted(ids):
             if each not in owned:

@@ -11,6 +11,7 @@ from ledger.partitions import partition_of
 from proxy.quota import keys
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import instant, milliseconds
+from proxy.quota.held import read_hold
 from proxy.quota.limits import LIMITS, MEASURES, LimitKind, Scope
 
 BUCKET_MS, SLOTS = 2000, 31
@@ -123,11 +124,8 @@ async def _holds(redis: Redis, organization_id: str) -> list[tuple[HoldView, tup
     found = []
     for member, expiry in listed:
         request_id = _text(member)
-        name = keys.hold(partition, request_id)
-        if _text(await redis.type(name)) != "hash":
-            continue
-        raw = {_text(field): value for field, value in (await redis.hgetall(name)).items()}
-        if "what" not in raw:
+        raw = await read_hold(redis, partition, request_id)
+        if raw is None or "what" not in raw:
             continue
         what = orjson.loads(raw["what"])
         if what["record"]["organization_id"] != organization_id:

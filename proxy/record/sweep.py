@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from ledger.partitions import PARTITIONS
 from proxy.quota import keys, settlement
 from proxy.quota.amounts import Amounts, Hold
+from proxy.quota.held import read_hold
 from proxy.quota.limits import MEASURES
 from proxy.quota.scripts import source
 from proxy.record import draft, form
@@ -48,29 +49,28 @@ class Sweep:
         return swept
 
     async def _sweep(self, partition: int, request_id: str, now_ms: int) -> int:
-        name = keys.hold(partition, request_id)
-        if await self._redis.type(name) != b"hash":
+        hold = await read_hold(self._redis, partition, request_id)
+        if hold is None:
             await self._redis.zrem(keys.holds(partition), request_id)
             return 0
-        hold: dict[bytes, bytes] = await self._redis.hgetall(name)  # type: ignore[assignment]  # bytes: nothing decodes
-        if b"what" not in hold:
+        if "what" not in hold:
             return 0
         scopes, record, used = _settlement(hold, now_ms)
-        which = Hold(partition, request_id, scopes, int(hold[b"start"]))
+        which = Hold(partition, request_id, scopes, int(hold["start"]))
         done: Any = await self._settle(*settlement.settle(which, used, record, "sweep"))
         if done:
             _log.warning("a hold expired and was settled", request_id=request_id, tokens=used.tokens)
         return int(done)
 
 
-def _settlement(hold: dict[bytes, bytes], now_ms: int) -> tuple[tuple[str, ...], bytes, Amounts]:
-    what = hold[b"what"]
+def _settlement(hold: dict[str, bytes], now_ms: int) -> tuple[tuple[str, ...], bytes, Amounts]:
+    what = hold["what"]
     try:
         made = draft.read(what)
     except form.UnreadableRecord:
         # The drain keeps what it can't read as a dead letter; the counters take what was held.
-        return (), what, Amounts(*(int(hold[measure.encode()]) for measure in MEASURES))
+        return (), what, Amounts(*(int(hold[measure]) for measure in MEASURES))
     record, used = draft.expired(
-        made, at_ms=int(hold[b"at"]), now_ms=now_ms, delivered=int(hold.get(b"delivered", 0))
+        made, at_ms=int(hold["at"]), now_ms=now_ms, delivered=int(hold.get("delivered", 0))
     )
     return made.scopes, form.write(record), used
