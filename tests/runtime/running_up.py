@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
@@ -106,6 +108,22 @@ def wait_gone(pids: set[int], seconds: float = STOP_SECONDS) -> None:
     while left := {pid for pid in pids if _runs(pid)}:
         assert time.monotonic() < deadline, left
         time.sleep(0.02)
+
+
+def wait_serving(address: str, seconds: float = START_SECONDS) -> None:
+    """Until `address` says that it is ready; who recovers a database may take a while."""
+    deadline = time.monotonic() + seconds
+    with httpx.Client(timeout=10) as client:
+        while True:
+            try:
+                said = client.get(f"{address}/readyz")
+                if said.status_code == 200:
+                    return
+                reason = said.text
+            except httpx.HTTPError as error:
+                reason = repr(error)
+            assert time.monotonic() < deadline, f"{address} did not come back: {reason}"
+            time.sleep(0.02)
 
 
 def _runs(pid: int) -> bool:

@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.runtime.running_up import arguments, descendants, environ, running, start, wait_gone
+from tests.runtime.running_up import arguments, descendants, environ, running, start, wait_gone, wait_serving
 
 
 def call(proxy: str, key: str) -> httpx.Response:
@@ -63,16 +62,8 @@ def test_every_child_may_be_killed_and_comes_back(tmp_path: Path) -> None:
             except ProcessLookupError:
                 continue
         wait_gone(before)
-        with httpx.Client(timeout=10, transport=httpx.HTTPTransport(retries=100)) as client:
-            for address in (up.proxy, up.console):
-                for _ in range(200):
-                    try:
-                        if client.get(f"{address}/readyz").status_code == 200:
-                            break
-                    except httpx.HTTPError:
-                        continue
-                else:
-                    pytest.fail(f"{address} did not come back: {up.log.read_text()[-3000:]}")
+        wait_serving(up.proxy)
+        wait_serving(up.console)
         assert up.stop() == (0, "")
 
 
