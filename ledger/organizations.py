@@ -12,7 +12,7 @@ from ledger.pages import Slice
 from ledger.records import Instant, Record
 
 _ZONE = re.compile(r"(?!posix/|right/|localtime|Factory)[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
-_CHANGEABLE = ("name", "siret", "email", "time_zone", "active")
+_CHANGEABLE = ("name", "siret", "email", "time_zone", "separate_projects", "active")
 
 
 class Organization(Record):
@@ -21,6 +21,7 @@ class Organization(Record):
     siret: str | None
     email: str | None
     time_zone: str
+    separate_projects: bool
     active: bool
     created_at: Instant
     updated_at: Instant
@@ -44,12 +45,13 @@ async def create(
     siret: str | None = None,
     email: str | None = None,
     time_zone: str = "UTC",
+    separate_projects: bool = False,
     active: bool = True,
 ) -> Organization:
     row = await connection.fetchrow(
-        "insert into organization (id, name, siret, email, time_zone, active)"
-        " values ($1, $2, $3, $4, $5, $6) returning *",
-        *(new_id("org"), name, siret, email, check_time_zone(time_zone), active),
+        "insert into organization (id, name, siret, email, time_zone, separate_projects, active)"
+        " values ($1, $2, $3, $4, $5, $6, $7) returning *",
+        *(new_id("org"), name, siret, email, check_time_zone(time_zone), separate_projects, active),
     )
     made = Organization.of(row)
     await audit.write(connection, actor, "organization.create", made.id, {"name": name})
@@ -88,8 +90,8 @@ async def change(
     await lock(connection, organization_id)
     present = await get(connection, organization_id)
     row = await connection.fetchrow(
-        "update organization set name = $2, siret = $3, email = $4, time_zone = $5, active = $6,"
-        " updated_at = now() where id = $1 returning *",
+        "update organization set name = $2, siret = $3, email = $4, time_zone = $5, separate_projects = $6,"
+        " active = $7, updated_at = now() where id = $1 returning *",
         *(organization_id, *(changes.get(name, getattr(present, name)) for name in _CHANGEABLE)),
     )
     await audit.write(connection, actor, "organization.change", organization_id, changes)

@@ -1,4 +1,4 @@
-"""Objects that were created upstream, and whose they are."""
+"""Objects that were created upstream: whose they are, and where they lie."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -8,7 +8,7 @@ from ledger.database import Connection
 
 
 class UpstreamObject(NamedTuple):
-    """`request_id` is the call that brought it."""
+    """`request_id` is the call that brought it, `upstream` the one that keeps it (empty where that is not known)."""
 
     id: str
     kind: str
@@ -16,6 +16,14 @@ class UpstreamObject(NamedTuple):
     project_id: str | None
     request_id: str
     created_at: datetime
+    upstream: str
+
+
+class Place(NamedTuple):
+    """Which project of the organization an object belongs to (None: to all of them), and which upstream keeps it."""
+
+    project_id: str | None
+    upstream: str
 
 
 async def store(connection: Connection, objects: Iterable[UpstreamObject]) -> None:
@@ -23,18 +31,19 @@ async def store(connection: Connection, objects: Iterable[UpstreamObject]) -> No
     columns = list(zip(*sorted(objects), strict=True))
     if columns:
         await connection.execute(
-            "insert into upstream_object (id, kind, organization_id, project_id, request_id, created_at)"
-            " select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])"
+            "insert into upstream_object (id, kind, organization_id, project_id, request_id, created_at, upstream)"
+            " select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],"
+            " $7::text[])"
             " on conflict do nothing",
             *columns,
         )
 
 
-async def owned(connection: Connection, organization_id: str, ids: Collection[str]) -> set[str]:
+async def owned(connection: Connection, organization_id: str, ids: Collection[str]) -> dict[str, Place]:
     """Those of `ids` that belong to the organization."""
     rows = await connection.fetch(
-        "select id from upstream_object where organization_id = $1 and id = any($2::text[])",
+        "select id, project_id, upstream from upstream_object where organization_id = $1 and id = any($2::text[])",
         organization_id,
         list(ids),
     )
-    return {row["id"] for row in rows}
+    return {row["id"]: Place(row["project_id"], row["upstream"]) for row in rows}

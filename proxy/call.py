@@ -108,7 +108,8 @@ class Call:
 
     def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
         self._encoding = content_encoding(headers)
-        self._reckoning.begins(status, self._encoding)
+        assert self._exchange is not None
+        self._reckoning.begins(status, self._encoding, self._exchange.upstream or "")
         if is_event_stream(headers):
             self._is_stream()
         may_shrink = self._asked_for_usage and (self._filter is not None or status < 400)
@@ -170,7 +171,9 @@ class Call:
     def _forward(self) -> None:
         asked, granted = self.ticket.asked, self._admitted.output
         if asked.endpoint.lists:
-            self._exchange = Listing(self._scope["query_string"], self._forward_query, self._own, self)
+            self._exchange = Listing(
+                self._scope["query_string"], self._forward_query, self._own, self, asked.endpoint.lists
+            )
             return
         body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
         self._exchange = self._house.route.forward(
@@ -182,7 +185,7 @@ class Call:
         return self._house.route.forward(scope, self.ticket.asked, None, self.ticket.ways, sink)
 
     async def _own(self, ids: list[str]) -> set[str]:
-        return await self._house.register.owned(self.principal, ids)
+        return set(await self._house.register.owned(self.principal, self.ticket.project_id, ids))
 
     def _settle(self) -> None:
         assert self._life.outcome is not None

@@ -4,16 +4,18 @@ The life of the request (proxy/life.py) decides what follows from what; this fil
 """
 
 import asyncio
+from collections.abc import Mapping
 from time import monotonic
 from typing import Final
 
 import structlog
 
 from ledger.ids import new_id
+from ledger.upstream_objects import Place
 from proxy.call import Call
 from proxy.endpoints import asked as body
 from proxy.endpoints.asked import Asked
-from proxy.endpoints.catalogue import find
+from proxy.endpoints.catalogue import Match, find
 from proxy.errors import Refusal
 from proxy.house import House
 from proxy.identity.attribution import project_of
@@ -68,8 +70,9 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     principal = await house.identities.resolve(bearer(headers))
     project_id = project_of(principal, headers)
     asked = body.read(match.endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
-    owned = match.owned | mentioned(asked.body, asked.request)
-    await house.register.require(principal, owned)
+    places = await house.register.require(
+        principal, project_id, match.owned | mentioned(asked.body, asked.request)
+    )
     quote = quote_for(asked, principal, house.prices)
     check_plan(asked, principal, quote)
     offered = offer(asked, await _prompt(house, asked), quote)
@@ -80,7 +83,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         asked,
         offered,
         started,
-        house.route.ways(asked, mentions=bool(owned)),
+        house.route.ways(asked, _keeper(match, places)),
         principal.scopes(project_id),
         match.ids,
     )
@@ -90,6 +93,14 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     except BaseException:
         gone.cancel()
         raise
+
+
+def _keeper(match: Match, places: Mapping[str, Place]) -> str | None:
+    """The upstream that keeps what a call refers to; where several do, the one of the object in the path."""
+    if not places:
+        return None
+    at = next((each for each in match.ids.values() if each in places), min(places))
+    return places[at].upstream
 
 
 async def _hold(

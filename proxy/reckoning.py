@@ -3,12 +3,14 @@
 Nothing here waits: settling is a plain call from whatever event ends the request, so no cancellation can skip it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 import structlog
 
+from ledger.upstream_objects import Place
 from ledger.usage import Usage
 from ledger.usage_record import Outcome, UsageSource
 from proxy.house import House
@@ -16,7 +18,7 @@ from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
 from proxy.meter.encoding import Decoder, decoder_for
 from proxy.meter.jobs import read_job
 from proxy.meter.metering import Request
-from proxy.ownership.finds import Finds, keeps_objects
+from proxy.ownership.finds import Finds, brings_objects
 from proxy.quota.admission import Admitted
 from proxy.quota.amounts import Amounts
 from proxy.record import form
@@ -42,14 +44,16 @@ class Reckoning:
         self._ticket = ticket
         self._admitted = admitted
         self._answer: Answer = JsonAnswer()
-        self._finds = Finds() if keeps_objects(ticket.asked) else None
+        self._finds = Finds(ticket.asked.endpoint) if brings_objects(ticket.asked) else None
+        self._place = Place(None, "")
         self._first_byte_ms: int | None = None
         self._decoder: Decoder | None = None
         self._unreadable = False
 
-    def begins(self, status: int, encoding: bytes) -> None:
-        """The head has come; `encoding` is its Content-Encoding, empty for none."""
+    def begins(self, status: int, encoding: bytes, upstream: str) -> None:
+        """The head has come from `upstream`; `encoding` is its Content-Encoding, empty for none."""
         self.status = status
+        self._place = Place(self._ticket.project_id, upstream)
         self._first_byte_ms = self._elapsed_ms()
         if encoding:
             self._decoder = decoder_for(encoding)
@@ -95,7 +99,7 @@ class Reckoning:
             response_bytes=self.response_bytes,
             first_byte_ms=self._first_byte_ms,
             duration_ms=self._elapsed_ms(),
-            objects=self._objects(),
+            objects=() if self._finds is None else self._finds.objects,
             upstream=upstream,
         )
         self._house.settler.settle(
@@ -145,12 +149,8 @@ class Reckoning:
             usage = replace(usage, output_tokens=min(usage.output_tokens, self._admitted.output))
         return usage, metered.source
 
-    def _enter(self, ids: set[str]) -> None:
-        self._house.register.enter(self._ticket.principal, ids)
-
-    def _objects(self) -> tuple[tuple[str, str], ...]:
-        kind = self._ticket.asked.endpoint.creates
-        return () if self._finds is None or kind is None else self._finds.objects(kind)
+    def _enter(self, ids: Sequence[str]) -> None:
+        self._house.register.enter(self._ticket.principal, dict.fromkeys(ids, self._place))
 
     def _stays_in_background(self) -> bool:
         """Whether the answer goes on being worked on without this call, whose hold then stays for it."""

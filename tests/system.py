@@ -180,7 +180,10 @@ class System:
             async with transaction(pool) as connection:
                 await upstream_objects.store(
                     connection,
-                    [UpstreamObject(each, "part", tenant.organization_id, None, "test", now) for each in ids],
+                    [
+                        UpstreamObject(each, "part", tenant.organization_id, None, "test", now, "")
+                        for each in ids
+                    ],
                 )
         finally:
             await close_pool(pool)

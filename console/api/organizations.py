@@ -21,6 +21,11 @@ class NewOrganization(Input):
     time_zone: Annotated[str, AfterValidator(check_time_zone)] = Field(
         "UTC", description="IANA time zone whose months are the organization's periods"
     )
+    separate_projects: bool = Field(
+        False,
+        strict=True,
+        description="Whether files, threads and the like that one project made are closed to the others",
+    )
     active: bool = Field(True, strict=True)
 
 

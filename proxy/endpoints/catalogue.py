@@ -4,11 +4,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from proxy.endpoints import chat, responses, text
+from proxy.endpoints import (
+    assistants,
+    batches,
+    chat,
+    containers,
+    fine_tuning,
+    responses,
+    text,
+    vector_stores,
+)
 from proxy.endpoints.endpoint import OBJECTS, Endpoint
 from proxy.errors import Refusal
+from proxy.ownership.mentions import is_tuned
 
-CATALOGUE: Final = (*chat.ENDPOINTS, *text.ENDPOINTS, *responses.ENDPOINTS)
+_FAMILIES: Final = (chat, text, responses, vector_stores, batches, fine_tuning, assistants, containers)
+CATALOGUE: Final[tuple[Endpoint, ...]] = tuple(
+    endpoint for family in _FAMILIES for endpoint in family.ENDPOINTS
+)
 
 _LONGEST_ID: Final = 256
 
@@ -23,7 +36,12 @@ class Match:
     @property
     def owned(self) -> set[str]:
         """Those of the ids that must be the caller's own."""
-        return {identifier for kind, identifier in self.ids.items() if kind in OBJECTS}
+        return {
+            identifier
+            for kind, identifier in self.ids.items()
+            if kind in OBJECTS
+            and (kind != "model" or is_tuned(identifier) or self.endpoint.method == "DELETE")
+        }
 
 
 @dataclass(slots=True)

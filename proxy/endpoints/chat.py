@@ -1,6 +1,6 @@
 """Chat completions, and those that were stored."""
 
-from proxy.endpoints.endpoint import Endpoint
+from proxy.endpoints.endpoint import Endpoint, Lists
 from proxy.meter import meters
 
 _ALL = "/v1/chat/completions"
@@ -17,7 +17,7 @@ ENDPOINTS = (
         creates="completion",
         needs_model=True,
     ),
-    Endpoint("chat.completions.list", "GET", _ALL, lists=True),
+    Endpoint("chat.completions.list", "GET", _ALL, lists=Lists()),
     Endpoint("chat.completions.retrieve", "GET", _ONE),
     Endpoint("chat.completions.update", "POST", _ONE),
     Endpoint("chat.completions.delete", "DELETE", _ONE),

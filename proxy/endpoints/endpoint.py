@@ -1,9 +1,20 @@
 """One endpoint of the OpenAI API, as far as a proxy that meters must know it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxy.meter.metering import Meter
 from proxy.meter.meters import free
+
+
+class Lists(NamedTuple):
+    """How a list is given: so many to a page where the caller doesn't say, or all at once. `shared` tells ids in it
+    that are everybody's."""
+
+    page: int = 20
+    paged: bool = True
+    shared: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +24,10 @@ class Endpoint:
 
     `output_bound` is the request's member that bounds the tokens of an answer where the caller set none; None where
     an answer has no tokens or a bound of its own. `asks_usage`: streams report usage only when asked by
-    `stream_options`. `creates`: the kind of the object whose id the answer brings. `needs_model`: a body without a
-    model is refused. `polls`: it looks at an answer that may be worked on in the background. `lists`: its
-    answer lists objects of all tenants, of which the caller gets its own.
+    `stream_options`. `creates`: the kind of the object whose id the answer brings. `brings`: (path, kind) of other ids
+    in the answer that are the caller's from then on; a list on the path stands for each of its elements.
+    `needs_model`: a body without a model is refused. `polls`: it looks at an answer that may be worked on in the
+    background. `lists`: its answer lists objects of all tenants, of which the caller gets its own.
     """
 
     name: str
@@ -25,9 +37,10 @@ class Endpoint:
     output_bound: str | None = None
     asks_usage: bool = False
     creates: str | None = None
+    brings: Sequence[tuple[str, str]] = ()
     needs_model: bool = False
     polls: bool = False
-    lists: bool = False
+    lists: Lists | None = None
 
     @property
     def takes_body(self) -> bool:
@@ -39,5 +52,25 @@ class Endpoint:
         return self.meter is not free
 
 
-OBJECTS = frozenset({"completion", "response", "conversation"})
-"""Kinds of objects that belong to the organization that created them. Ids of other kinds are parts of one of these."""
+OBJECTS = frozenset(
+    {
+        "assistant",
+        "batch",
+        "call",
+        "completion",
+        "container",
+        "conversation",
+        "eval",
+        "file",
+        "fine_tuning_job",
+        "model",
+        "response",
+        "run",
+        "thread",
+        "upload",
+        "vector_store",
+        "video",
+    }
+)
+"""Kinds of objects that belong to the organization that created them. Ids of other kinds are parts of one of these,
+and a model is everybody's unless it was fine-tuned."""

@@ -26,7 +26,7 @@ ENDPOINTS = (
     Endpoint("conversations.retrieve", "GET", _CONVERSATION),
     Endpoint("conversations.update", "POST", _CONVERSATION),
     Endpoint("conversations.delete", "DELETE", _CONVERSATION),
-    Endpoint("conversations.items.create", "POST", _CONVERSATION + "/items"),
+    Endpoint("conversations.items.create", "POST", _CONVERSATION + "/items", brings=(("data.id", "part"),)),
     Endpoint("conversations.items", "GET", _CONVERSATION + "/items"),
     Endpoint("conversations.items.retrieve", "GET", _CONVERSATION + "/items/{item}"),
     Endpoint("conversations.items.delete", "DELETE", _CONVERSATION + "/items/{item}"),

@@ -113,4 +113,5 @@ def _principal(caller: Caller, plan: Plan, owned: Iterable[Project]) -> Principa
         organization=Scope.of(f"o:{organization.id}", plan.effective_limits),
         key=None if key is None else Scope.of(f"k:{key.id}", key.limits),
         projects={project.id: Scope.of(f"p:{project.id}", project.limits) for project in owned},
+        separate_projects=organization.separate_projects,
     )

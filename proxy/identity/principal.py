@@ -31,7 +31,8 @@ class Terms:
 @dataclass(frozen=True, slots=True, eq=False)
 class Principal:
     """`project_id` is the one the key is bound to. `organization`, `key` and each of the organization's `projects`
-    hold limits. Whoever comes with an access token has no key, but maybe `roles` in Keycloak."""
+    hold limits; `separate_projects`: what one of them created upstream is closed to the others. Whoever comes with an
+    access token has no key, but maybe `roles` in Keycloak."""
 
     organization_id: str
     project_id: str | None
@@ -43,6 +44,7 @@ class Principal:
     organization: Scope
     key: Scope | None
     projects: Mapping[str, Scope]
+    separate_projects: bool = False
     roles: frozenset[str] = frozenset()
     is_admin: bool = False
 

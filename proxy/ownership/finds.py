@@ -1,67 +1,114 @@
 """The objects that one answer brings, found as it passes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
 from proxy.endpoints.asked import Asked
+from proxy.endpoints.endpoint import Endpoint
 from proxy.meter.sse import EventSplitter, data_of
-from proxy.ownership.mentions import brought, brought_by_event
+from proxy.ownership.mentions import brought
 
-_MARKS: Final = (b"response.created", b"response.output_item.done", b'"chat.completion.chunk"')
+_MARKS: Final = (
+    b"response.created",
+    b"response.output_item.done",
+    b'"chat.completion.chunk"',
+    b"thread.created",
+    b"thread.run.created",
+    b"thread.message.completed",
+)
 """Events that name objects; the chunks of a chat all name the same one."""
+_PART: Final = "part"
 
 
 def keeps_objects(asked: Asked) -> bool:
     """Whether the upstream keeps what this request creates: a response unless told not to, a chat if told to."""
-    kind = asked.endpoint.creates
-    if kind == "completion":
-        return asked.request.get("store") is True
-    if kind == "response":
-        return asked.request.get("store") is not False
-    return kind is not None
+    match asked.endpoint.creates:
+        case "completion":
+            return asked.request.get("store") is True
+        case "response":
+            return asked.request.get("store") is not False
+        case kind:
+            return kind is not None
+
+
+def brings_objects(asked: Asked) -> bool:
+    """Whether its answer names objects that are the caller's from then on."""
+    return bool(asked.endpoint.brings) or keeps_objects(asked)
 
 
 class Finds:
     """Fed with the events of a stream, or given a whole body; gives each id once."""
 
-    def __init__(self) -> None:
-        self._splitter = EventSplitter()
-        self._known: set[str] = set()
+    def __init__(self, endpoint: Endpoint) -> None:
         self.first: str | None = None
-        """The object itself; those found later are parts of it."""
+        """The object that the call is about; those found beside it are parts of it, or are brought by it."""
+        self._endpoint = endpoint
+        self._splitter = EventSplitter()
+        self._kinds: dict[str, str] = {}
 
-    def in_stream(self, data: bytes) -> set[str]:
+    def in_stream(self, data: bytes) -> list[str]:
         """Ids that this piece of a stream brings to light."""
-        found: set[str] = set()
+        found: list[str] = []
         for event in self._splitter.feed(data):
             if any(mark in event for mark in _MARKS) and not (self.first and b"chat.completion" in event):
-                found |= self._of_event(data_of(event))
+                found += self._in_event(data_of(event))
         return found
 
-    def in_body(self, answer: Any) -> set[str]:
+    def in_body(self, answer: Any) -> list[str]:
         """Ids in a decoded JSON answer."""
-        own = answer.get("id") if isinstance(answer, Mapping) else None
-        if isinstance(own, str):
-            self.first = own
-        return self._take(set(brought(answer)))
+        return self._take(answer, self._endpoint.creates)
 
-    def objects(self, kind: str) -> tuple[tuple[str, str], ...]:
+    @property
+    def objects(self) -> tuple[tuple[str, str], ...]:
         """(id, kind) of all that was found."""
-        return tuple((each, kind if each == self.first else "part") for each in sorted(self._known))
+        return tuple(sorted(self._kinds.items()))
 
-    def _of_event(self, data: bytes) -> set[str]:
+    def _in_event(self, data: bytes) -> list[str]:
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
-            return set()
-        ids = list(brought_by_event(event))
-        if ids and self.first is None:
-            self.first = ids[0]
-        return self._take(set(ids))
+            return []
+        if not isinstance(event, Mapping):
+            return []
+        if isinstance(event.get("response"), Mapping):
+            return self._take(event["response"], self._endpoint.creates)
+        if isinstance(event.get("item"), Mapping):
+            return self._take(event["item"], _PART)
+        match event.get("object"):
+            case "thread":
+                return self._take(event, "thread")
+            case "thread.message":
+                return self._take(event, _PART)
+            case _:
+                return self._take(event, self._endpoint.creates)
 
-    def _take(self, ids: set[str]) -> set[str]:
-        fresh = ids - self._known
-        self._known |= fresh
-        return fresh
+    def _take(self, answer: Any, kind: str | None) -> list[str]:
+        """What `answer` brings; `kind` is its own, None where it is none of the caller's making."""
+        if not isinstance(answer, Mapping):
+            return []
+        found: list[tuple[str, str]] = []
+        own = answer.get("id")
+        if kind is not None:
+            if isinstance(own, str) and own:
+                found.append((own, kind))
+                if kind == self._endpoint.creates and self.first is None:
+                    self.first = own
+            found += ((each, _PART) for each in brought(answer))
+        for path, what in self._endpoint.brings:
+            found += ((each, what) for each in _at(answer, path.split(".")))
+        fresh = [(each, what) for each, what in found if each not in self._kinds]
+        self._kinds.update(reversed(fresh))
+        return list(dict.fromkeys(each for each, _ in fresh))
+
+
+def _at(value: Any, path: list[str]) -> Iterator[str]:
+    """The ids at a path of members; a list on the way stands for each of its elements."""
+    if isinstance(value, list):
+        for element in value:
+            yield from _at(element, path)
+    elif path and isinstance(value, Mapping):
+        yield from _at(value.get(path[0]), path[1:])
+    elif not path and isinstance(value, str) and value:
+        yield value

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
+from proxy.endpoints.endpoint import Lists
+from proxy.ownership.register import nothing_with
 from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import UpstreamFailure
 from proxy.upstream.forwarding import Forwarding
@@ -18,7 +20,6 @@ from proxy.upstream.request import Header
 
 MOST_PAGES: Final = 100
 _PAGE: Final = 100
-_DEFAULT_LIMIT: Final = 20
 _LARGEST_PAGE: Final = 32 * 1024 * 1024
 
 Forward = Callable[[bytes, Sink], Forwarding]
@@ -28,19 +29,15 @@ Own = Callable[[list[str]], Awaitable[set[str]]]
 
 
 class Listing:
-    """Stands where the forwarding of any other request stands: started at once, given up by `close`.
+    """Stands where the forwarding of any other request stands: started at once, given up by `close`."""
 
-    `default_limit` is how many the upstream gives to who doesn't say.
-    """
-
-    def __init__(
-        self, query: bytes, forward: Forward, own: Own, sink: Sink, default_limit: int = _DEFAULT_LIMIT
-    ) -> None:
+    def __init__(self, query: bytes, forward: Forward, own: Own, sink: Sink, lists: Lists) -> None:
         self._query = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
         self._forward = forward
         self._own = own
         self._sink = sink
-        self._limit = _count(self._query.get("limit"), default_limit)
+        self._lists = lists
+        self._limit = _count(self._query.get("limit"), lists.page)
         self._exchange: Forwarding | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -75,6 +72,13 @@ class Listing:
             )
 
     async def _collect(self) -> None:
+        if not self._lists.paged:
+            await self._collect_whole()
+            return
+        for name in ("after", "before"):
+            if (cursor := self._query.get(name)) and not await self._own([cursor]):
+                self._refuse(cursor)
+                return
         query = self._query | {"limit": str(max(_PAGE, min(self._limit, 10 * _PAGE)))}
         mine: list[Mapping[str, Any]] = []
         more, listed = True, dict[str, Any]()
@@ -85,11 +89,8 @@ class Listing:
                 self._pass_on(page.status, page.headers, page.body)
                 return
             listed = answered
-            items = [
-                item for item in listed["data"] if isinstance(item, dict) and isinstance(item.get("id"), str)
-            ]
-            owned = await self._own([item["id"] for item in items])
-            mine += [item for item in items if item["id"] in owned]
+            items = _items(listed)
+            mine += await self._mine(items)
             more = bool(listed.get("has_more")) and bool(items)
             if len(mine) > self._limit or not more or "before" in query:
                 break
@@ -103,6 +104,28 @@ class Listing:
             "has_more": len(mine) > self._limit,
         }
         self._pass_on(page.status, page.headers, orjson.dumps(body))
+
+    async def _collect_whole(self) -> None:
+        page = await self._page(self._query)
+        listed = page.listed()
+        if listed is None:
+            self._pass_on(page.status, page.headers, page.body)
+            return
+        items = _items(listed)
+        shown = await self._mine(items)
+        whole = len(shown) == len(listed["data"])
+        body = page.body if whole else orjson.dumps({**listed, "data": shown})
+        self._pass_on(page.status, page.headers, body)
+
+    async def _mine(self, items: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Those that the caller may see."""
+        closed = [item["id"] for item in items if not self._lists.shared(item["id"])]
+        owned = await self._own(closed) if closed else set()
+        return [item for item in items if item["id"] in owned or self._lists.shared(item["id"])]
+
+    def _refuse(self, cursor: str) -> None:
+        refusal = nothing_with(cursor)
+        self._pass_on(refusal.status, [(b"content-type", b"application/json")], refusal.body())
 
     async def _page(self, query: Mapping[str, str]) -> "_Page":
         page = _Page()
@@ -161,6 +184,10 @@ class _Page:
     def on_failure(self, error: UpstreamFailure) -> None:
         if not self.done.done():
             self.done.set_exception(_Failed(error))
+
+
+def _items(listed: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [item for item in listed["data"] if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
 def _count(value: str | None, default: int) -> int:

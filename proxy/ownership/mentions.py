@@ -29,9 +29,14 @@ _ITEMS: Final = frozenset({"input", "items"})
 """Lists in which an element with nothing but an id refers to an item of an earlier answer."""
 _FREE_FORM: Final = frozenset({"metadata", "parameters", "schema", "prompt"})
 """Members whose inside is the caller's own, or the account's: no reference of the API stands there."""
-_MARKS: Final = (b"_id", b"_file", b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
+_MARKS: Final = (b"_id", b"_file", b'"ft:', b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
 """One of these is in every body that refers to an object: the names themselves, or what can spell them otherwise."""
 _NO_IDS: Final = frozenset({"auto", "none"})
+
+
+def is_tuned(model: str) -> bool:
+    """Whether a model was made by a fine-tuning job, and belongs to who paid for that."""
+    return model.startswith("ft:")
 
 
 def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:
@@ -50,6 +55,8 @@ def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:
         for name, member in value.items():
             if name in _REFERENCES:
                 found.update(_named(member))
+            elif name == "model" and isinstance(member, str) and is_tuned(member):
+                found.add(member)
             elif name in _ITEMS and isinstance(member, list):
                 found.update(item["id"] for item in member if _is_reference(item))
             if name not in _FREE_FORM and isinstance(member, (list, Mapping)):
@@ -70,11 +77,8 @@ def _is_reference(item: Any) -> bool:
     return isinstance(item, Mapping) and isinstance(item.get("id"), str) and set(item) <= {"id", "type"}
 
 
-def brought(answer: Any) -> Iterator[str]:
-    """Ids of the objects that a decoded answer brings: its own, of its items, containers and sounds."""
-    if not isinstance(answer, Mapping):
-        return
-    yield from _text(answer.get("id"))
+def brought(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Ids of the parts of a decoded answer: its items, their containers and sounds."""
     yield from _text(answer.get("container_id"))
     for item in (*_mappings(answer.get("output")), *_mappings(answer.get("data"))):
         yield from _text(item.get("id"))
@@ -83,16 +87,6 @@ def brought(answer: Any) -> Iterator[str]:
         message = choice.get("message")
         if isinstance(message, Mapping) and isinstance(message.get("audio"), Mapping):
             yield from _text(message["audio"].get("id"))
-
-
-def brought_by_event(event: Any) -> Iterator[str]:
-    """As `brought`, of the decoded data of one event: the response, chat or item it is about."""
-    if isinstance(event, Mapping):
-        for inner in ("response", "item"):
-            if isinstance(event.get(inner), Mapping):
-                yield from brought(event[inner])
-                return
-        yield from brought(event)
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:

@@ -1,17 +1,19 @@
 """The register of who owns what: in Redis for the moment, in the ledger for good.
 
 An object is entered in Redis as soon as an answer brings it, and rides on the usage record into Postgres. So it is
-found by every proxy at once, and still when Redis has lost it.
+found by every proxy at once, and still when Redis has lost it. Where an organization keeps its projects apart, a
+project owns what it created; what was created, or is asked for, outside of all projects is open to the organization.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import structlog
 
 from ledger import upstream_objects
 from ledger.database import DatabaseUnavailable, Pool, reading
+from ledger.upstream_objects import Place
 from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
@@ -28,27 +30,38 @@ class Register:
         self._redis = redis
         self._pool = pool
 
-    def enter(self, principal: Principal, ids: Collection[str]) -> None:
-        """These belong to the principal's organization from now on. Waits for nothing."""
-        for identifier in ids:
+    def enter(self, principal: Principal, objects: Mapping[str, Place]) -> None:
+        """These belong to the principal's organization from now on, by id. Waits for nothing."""
+        for identifier, place in objects.items():
             name = keys.owned(principal.partition, principal.organization_id, identifier)
             try:
-                reply = self._redis.send("SET", name, 1, "EX", _KEEP_SECONDS)
+                reply = self._redis.send("SET", name, _written(place), "EX", _KEEP_SECONDS)
             except RedisUnavailable:
                 return  # the usage record brings it to the ledger
             reply.add_done_callback(_look)
 
-    async def require(self, principal: Principal, ids: Collection[str]) -> None:
-        """Raises Refusal: 404 for an id that is not the organization's, 503 when nobody can tell."""
+    async def require(
+        self, principal: Principal, project_id: str | None, ids: Collection[str]
+    ) -> Mapping[str, Place]:
+        """Where these lie. Raises Refusal: 404 for an id that is not the caller's, 503 when nobody can tell."""
         if not ids:
-            return
-        owned = await self.owned(principal, ids)
+            return {}
+        owned = await self.owned(principal, project_id, ids)
         for each in sorted(ids):
             if each not in owned:
-                raise Refusal(404, f"No object found with id '{each[:100]}'.", code="not_found")
+                raise nothing_with(each)
+        return owned
 
-    async def owned(self, principal: Principal, ids: Collection[str]) -> set[str]:
-        """Those of `ids` that are the organization's. Raises Refusal 503 when nobody can tell."""
+    async def owned(
+        self, principal: Principal, project_id: str | None, ids: Collection[str]
+    ) -> Mapping[str, Place]:
+        """Those of `ids` that whoever calls for this project may use. Raises Refusal 503 when nobody can tell."""
+        known = await self._known(principal, ids)
+        if not principal.separate_projects or project_id is None:
+            return known
+        return {each: place for each, place in known.items() if place.project_id in (None, project_id)}
+
+    async def _known(self, principal: Principal, ids: Collection[str]) -> dict[str, Place]:
         entered = await self._entered(principal, ids)
         missing = [each for each in ids if each not in entered]
         if not missing:
@@ -63,13 +76,27 @@ class Register:
         self.enter(principal, known)
         return entered | known
 
-    async def _entered(self, principal: Principal, ids: Collection[str]) -> set[str]:
+    async def _entered(self, principal: Principal, ids: Collection[str]) -> dict[str, Place]:
         names = [keys.owned(principal.partition, principal.organization_id, each) for each in ids]
         try:
-            found = await asyncio.gather(*(self._redis.send("EXISTS", name) for name in names))
+            found = await asyncio.gather(*(self._redis.send("GET", name) for name in names))
         except (RedisUnavailable, RedisReplyError):
-            return set()
-        return {each for each, there in zip(ids, found, strict=True) if there}
+            return {}
+        return {each: _read(value) for each, value in zip(ids, found, strict=True) if value is not None}
+
+
+def nothing_with(identifier: str) -> Refusal:
+    """What there is to say of an id that is not the caller's, whoever else's it may be."""
+    return Refusal(404, f"No object found with id '{identifier[:100]}'.", code="not_found")
+
+
+def _written(place: Place) -> str:
+    return f"{place.project_id or ''} {place.upstream}"
+
+
+def _read(value: bytes) -> Place:
+    project_id, _, upstream = value.decode().partition(" ")
+    return Place(project_id or None, upstream)
 
 
 def _look(reply: "asyncio.Future[object]") -> None:

@@ -159,7 +159,13 @@ def _columns(records: Sequence[UsageRecord]) -> list[list[Any]]:
 def _objects(records: Sequence[UsageRecord]) -> list[UpstreamObject]:
     return [
         UpstreamObject(
-            identifier, kind, record.organization_id, record.project_id, record.request_id, record.occurred_at
+            id=identifier,
+            kind=kind,
+            organization_id=record.organization_id,
+            project_id=record.project_id,
+            request_id=record.request_id,
+            created_at=record.occurred_at,
+            upstream=record.upstream,
         )
         for record in records
         for identifier, kind in record.objects

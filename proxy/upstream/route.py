@@ -51,16 +51,18 @@ class Route:
         for upstream in self._upstreams:
             watch.watch_breaker(upstream.name, partial(_state, upstream))
 
-    def ways(self, asked: Asked, *, mentions: bool) -> Ways:
-        """Where this may go, best first. `mentions`: it refers to what is kept upstream. Raises Refusal 404 for a model
-        that no upstream serves."""
+    def ways(self, asked: Asked, keeper: str | None) -> Ways:
+        """Where this may go, best first. `keeper`: the upstream that keeps what it refers to; None where it refers to
+        nothing, empty where nobody knows. Raises Refusal 404 for a model that no upstream serves."""
         bound = Bound.NOT
-        if mentions or not asked.model:
+        if keeper is not None or not asked.model:
             bound = Bound.ONLY
         elif keeps_objects(asked):
             bound = Bound.FIRST
         now = asyncio.get_running_loop().time()
-        ways = self._router.ways(asked.model, bound, lambda way: way.upstream.is_ready(asked.model, now))
+        ways = self._router.ways(
+            asked.model, bound, lambda way: way.upstream.is_ready(asked.model, now), keeper or ""
+        )
         if not ways:
             raise Refusal(
                 404,

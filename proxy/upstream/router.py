@@ -48,14 +48,17 @@ class Router(Generic[T]):
         self._chance = chance
         self._remembered: dict[str, tuple[tuple[_Door[T], Way[T]], ...]] = {}
 
-    def ways(self, model: str, bound: Bound, available: Callable[[Way[T]], bool]) -> tuple[Way[T], ...]:
+    def ways(
+        self, model: str, bound: Bound, available: Callable[[Way[T]], bool], keeper: str = ""
+    ) -> tuple[Way[T], ...]:
         """Best first; empty where nobody serves the model. Every upstream serves a call without one (empty).
 
-        Those not available are left out unless all are.
+        Those not available are left out unless all are. `keeper` is the name of the upstream where the things lie
+        that are asked for, empty where nobody knows.
         """
         serving = self._serving(model)
         if bound is Bound.ONLY:
-            serving = serving[:1]
+            serving = [item for item in serving if item[0].entry.name == keeper][:1] or serving[:1]
         elif len(serving) > 1:
             serving = [item for item in serving if available(item[1])] or serving
             if bound is Bound.NOT:

@@ -19,7 +19,12 @@ def test_each_endpoint_is_found_by_its_method_and_path(endpoint: Endpoint) -> No
     assert match.endpoint is endpoint
     kinds = re.findall(r"\{(\w+)\}", endpoint.template)
     assert dict(match.ids) == {kind: f"some-{kind}" for kind in kinds}
-    assert match.owned == {f"some-{kind}" for kind in kinds if kind in OBJECTS}
+    everybodys = {"model"} if endpoint.method == "GET" else set()
+    assert match.owned == {f"some-{kind}" for kind in kinds if kind in OBJECTS - everybodys}
+
+
+def test_a_fine_tuned_model_is_whose_it_is() -> None:
+    assert find("GET", "/v1/models/ft:gpt-4o:org::1").owned == {"ft:gpt-4o:org::1"}
 
 
 def test_names_are_given_once() -> None:
@@ -32,7 +37,7 @@ def test_what_creates_an_object_names_a_kind_that_is_guarded() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/chat/completions/..", "/v1/responses//cancel", "/v1/files", "/", "/v1/models/"]
+    "path", ["/v1/chat/completions/..", "/v1/responses//cancel", "/v1/nothing", "/", "/v1/models/"]
 )
 def test_no_other_path_passes(path: str) -> None:
     with pytest.raises(Refusal) as refused:

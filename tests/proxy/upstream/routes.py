@@ -68,9 +68,9 @@ class Scene:
         )
         match = find(method, path)
         asked = read(match.endpoint, body or b"", [])
-        return self.start(asked, path, body, mentions=bool(match.ids))
+        return self.start(asked, path, body, keeper="" if match.ids else None)
 
-    def start(self, asked: Asked, path: str, body: bytes | None, *, mentions: bool = False) -> Sent:
+    def start(self, asked: Asked, path: str, body: bytes | None, *, keeper: str | None = None) -> Sent:
         scope = {
             "method": asked.endpoint.method,
             "raw_path": path.encode(),
@@ -78,7 +78,7 @@ class Scene:
             "headers": [(b"content-type", b"application/json"), (b"authorization", b"Bearer sk-tk-client")],
         }
         sent = Sent()
-        ways = self.route.ways(asked, mentions=mentions)
+        ways = self.route.ways(asked, keeper)
         sent.forwarding = self.route.forward(scope, asked, body, ways, sent)
         return sent
 

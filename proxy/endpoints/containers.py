@@ -1,0 +1,19 @@
+"""Containers for the code interpreter. Their files live and die with them."""
+
+from proxy.endpoints.endpoint import Endpoint, Lists
+from proxy.meter import meters
+
+_ALL = "/v1/containers"
+_ONE = _ALL + "/{container}"
+_FILES = _ONE + "/files"
+_FILE = _FILES + "/{container_file}"
+
+ENDPOINTS = (
+    Endpoint("containers.create", "POST", _ALL, meters.container, creates="container"),
+    Endpoint("containers", "GET", _ALL, lists=Lists()),
+    Endpoint("containers.retrieve", "GET", _ONE),
+    Endpoint("containers.delete", "DELETE", _ONE),
+    Endpoint("containers.files", "GET", _FILES),
+    Endpoint("containers.files.retrieve", "GET", _FILE),
+    Endpoint("containers.files.delete", "DELETE", _FILE),
+)
