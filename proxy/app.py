@@ -16,6 +16,7 @@ import config
 from config.settings import Settings
 from ledger.database import DatabaseUnavailable, close_pool, open_pool
 from ledger.keys import KeyHasher
+from proxy.deferred.deferrals import Deferrals
 from proxy.house import House
 from proxy.identity.api_keys import ApiKeys
 from proxy.identity.changes import listen
@@ -32,7 +33,6 @@ from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
 from proxy.quota.scripts import Scripts
 from proxy.quota.sums import LedgerSums
-from proxy.record.background import Background
 from proxy.record.settler import Settler
 from proxy.relay.asgi import Receive, Scope, Send
 from proxy.running import CLIENT_STALL_SECONDS, Running
@@ -101,8 +101,9 @@ class Proxy:
         scripts = Scripts(redis)
         settler = Settler(redis, scripts)
         stack.push_async_callback(settler.close, _SETTLE_SECONDS)
-        background = Background(redis, scripts, settler)
-        stack.push_async_callback(background.close, timeout)
+        prices = PriceBook(pool, _now)
+        deferrals = Deferrals(redis, scripts, settler, prices.quote)
+        stack.push_async_callback(deferrals.close, timeout)
         ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
         clock = RedisClock()
         hasher = KeyHasher(secret.get_secret_value().encode())
@@ -119,12 +120,12 @@ class Proxy:
                 ApiKeys(directory.find, hasher, _now),
                 None if trust is None else People(trust.verify, directory.find_person),
             ),
-            prices=PriceBook(pool, _now),
+            prices=prices,
             tokenizers=await asyncio.to_thread(Tokenizers.load, _ENCODINGS),
             gate=Gate(redis, scripts, clock, LedgerSums(pool).used, ttl_ms=ttl_ms, patience=timeout),
             clock=clock,
             settler=settler,
-            background=background,
+            deferrals=deferrals,
             register=Register(redis, pool),
             running=running,
             route=route,

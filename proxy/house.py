@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from proxy.deferred.deferrals import Deferrals
 from proxy.identity.identities import Identities
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
@@ -9,7 +10,6 @@ from proxy.ownership.register import Register
 from proxy.pricing import PriceBook
 from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
-from proxy.record.background import Background
 from proxy.record.settler import Settler
 from proxy.running import Running
 from proxy.upstream.route import Route
@@ -23,7 +23,7 @@ class House:
     gate: Gate
     clock: RedisClock
     settler: Settler
-    background: Background
+    deferrals: Deferrals
     register: Register
     running: Running
     route: Route

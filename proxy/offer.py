@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from ledger.usage import Usage
 from proxy.endpoints.asked import Asked
 from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
@@ -14,6 +15,7 @@ from proxy.meter.tokenizer import Tokenizers
 from proxy.meter.tool_calls import calls_to_hold, searches_of_chat
 from proxy.pricing import PriceBook, Quote
 from proxy.quota.amounts import Demand
+from proxy.record.money import Money
 
 _SERVICE_TIERS: Final = frozenset({"flex", "priority"})
 _LEAST_OUTPUT: Final = 16
@@ -24,11 +26,21 @@ _NONE: Final = Estimate(0, True)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`prompt` is what the input is taken for; `demand` holds a margin above it where that is not exact."""
+    """`prompt` is what the input is taken for; `demand` holds a margin above it where that is not exact.
+
+    `most` is what is charged, and the answer's tokens beside it, where nobody can tell any more what was used; None
+    where that is the prompt alone.
+    """
 
     prompt: Estimate
     demand: Demand
     quote: Quote
+    most: tuple[Usage, Money] | None = None
+
+    @property
+    def lost(self) -> tuple[Usage, Money]:
+        usage = Usage(input_tokens=self.prompt.tokens)
+        return self.most or (usage, self.quote.money(usage))
 
 
 def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:

@@ -122,13 +122,13 @@ class PriceBook:
             except DatabaseUnavailable as error:
                 _log.warning("prices can't be read again; the last ones stay", error=str(error)[:200])
 
-    def quote(self, model: str, tariff: Tariff, service_tier: str) -> Quote:
-        """Raises LookupError before prices and a rate for today were read."""
+    def quote(self, model: str, tariff: Tariff, service_tier: str, at: datetime | None = None) -> Quote:
+        """By the prices and the rate of `at`, else of now. Raises LookupError before they were read."""
         if self._prices is None or self._rates is None:
             raise LookupError("no prices yet")
-        now = self._now()
+        at = at or self._now()
         try:
-            rate = self._rates.rate_for(now.date())
+            rate = self._rates.rate_for(at.date())
         except ExchangeRateError as error:
             raise LookupError(str(error)) from None
-        return Quote(self._prices.price_for(model, now) if model else None, tariff, rate, service_tier)
+        return Quote(self._prices.price_for(model, at) if model else None, tariff, rate, service_tier)

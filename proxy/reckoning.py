@@ -13,6 +13,8 @@ import structlog
 from ledger.upstream_objects import Place
 from ledger.usage import Usage
 from ledger.usage_record import Outcome, UsageSource
+from proxy.deferred.kinds import KINDS
+from proxy.deferred.work import Use
 from proxy.house import House
 from proxy.meter.answer import Answer, JsonAnswer, StreamedAnswer
 from proxy.meter.encoding import Decoder, decoder_for
@@ -80,7 +82,7 @@ class Reckoning:
         """Replaces the hold by what was used. `forwarded`: an upstream may have acted on the request; `upstream` is the
         one that answered. `error_status`: what the client is told where nothing was answered."""
         try:
-            if not self._stays_in_background():
+            if not self._defer(upstream):
                 self._settle(outcome, forwarded, upstream, error_status)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets its end; the sweep settles what the hold says
             _log.exception("a request could not be settled", request_id=self._ticket.request_id)
@@ -109,7 +111,7 @@ class Reckoning:
         )
         self._house.measures.settled(record)
         if ticket.asked.endpoint.polls and self.status < 300 and outcome == "completed":
-            self._finish_background()
+            self._finish_work()
 
     def _measure(self, forwarded: bool) -> tuple[Usage, UsageSource]:
         """What was used, and who says so."""
@@ -152,30 +154,34 @@ class Reckoning:
     def _enter(self, ids: Sequence[str]) -> None:
         self._house.register.enter(self._ticket.principal, dict.fromkeys(ids, self._place))
 
-    def _stays_in_background(self) -> bool:
-        """Whether the answer goes on being worked on without this call, whose hold then stays for it."""
-        answer_id = None if self._finds is None else self._finds.first
-        background = self._ticket.asked.request.get("background") is True
-        if not background or answer_id is None or self.status >= 300 or self._answer.ends:
+    def _defer(self, upstream: str | None) -> bool:
+        """Whether work goes on without this call, whose hold then stays for it."""
+        kind, finds = self._ticket.asked.endpoint.defers, self._finds
+        if kind is None or finds is None or finds.first is None or self.status >= 300 or not self._goes_on():
             return False
-        hold = self._ticket.hold(self._admitted.period_start_ms)
-        return self._house.background.begin(hold, answer_id, self._admitted.output)
+        thread = next((each for each, what in finds.objects if what == "thread"), "")
+        path = KINDS[kind].path.format_map({"thread": thread, **self._ticket.ids, kind: finds.first})
+        self._house.deferrals.begin(
+            self._ticket.work(finds.first, path, self._admitted, upstream, finds.objects)
+        )
+        return True
 
-    def _finish_background(self) -> None:
-        """If what was looked at is an answer of the background that has ended, its call is settled now. One that ended
-        without saying what it used stays held."""
-        answer_id = self._ticket.ids.get("response")
+    def _goes_on(self) -> bool:
+        defers = self._ticket.asked.endpoint.defers
+        if defers == "response" and self._ticket.asked.request.get("background") is not True:
+            return False
+        # A stream of a run also ends where the caller has to act.
+        return not self._answer.ends or (defers == "run" and self._answer.usage is None)
+
+    def _finish_work(self) -> None:
+        """If what was looked at is work that has ended, its call is settled now. Work that ended without saying what
+        it used is left to the collector."""
+        kind = self._ticket.asked.endpoint.polls
+        work_id = self._ticket.ids.get(kind or "")
         job = read_job(self._answer.decoded())
         usage = self._answer.usage if job is None else job.usage
-        if answer_id is None or usage is None:
-            return
-        principal, prices = self._ticket.principal, self._house.prices
-        self._house.background.finish(
-            principal,
-            answer_id,
-            usage,
-            lambda model, used: prices.quote(model, principal.terms.tariff, "default").money(used),
-        )
+        if work_id is not None and usage is not None:
+            self._house.deferrals.finish(self._ticket.principal, work_id, Use("", usage))
 
     def _elapsed_ms(self) -> int:
         return round((monotonic() - self._ticket.started) * 1000)

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from ledger.usage import Usage
 from ledger.usage_record import Outcome, UsageRecord, UsageSource
+from proxy.deferred.work import Work
 from proxy.endpoints.asked import Asked
 from proxy.identity.principal import Principal
 from proxy.offer import Offer
+from proxy.quota.admission import Admitted
 from proxy.quota.amounts import Hold
 from proxy.quota.clock import instant
 from proxy.quota.limits import Scope
-from proxy.record import draft
+from proxy.record.draft import SWEPT_STATUS, Draft
+from proxy.record.draft import write as write_draft
 from proxy.record.money import Money
 from proxy.upstream.route import Ways
 
@@ -38,24 +41,54 @@ class Ticket:
     def draft(self) -> bytes:
         """The record as if nothing of an answer were delivered, for the hold."""
         usage = Usage(input_tokens=self.offer.prompt.tokens)
+        return write_draft(self._made(usage, self.offer.quote.money(usage)))
+
+    def work(
+        self,
+        work_id: str,
+        path: str,
+        admitted: Admitted,
+        upstream: str | None,
+        objects: tuple[tuple[str, str], ...],
+    ) -> Work:
+        """What is left to be settled of a call whose work goes on at the provider."""
+        kind = self.asked.endpoint.defers
+        assert kind is not None
+        return Work(
+            id=work_id,
+            kind=kind,
+            path=path,
+            partition=self.principal.partition,
+            period_start_ms=admitted.period_start_ms,
+            at_ms=admitted.at_ms,
+            most_output=admitted.output,
+            tariff=self.principal.terms.tariff,
+            service_tier=self.offer.quote.service_tier,
+            made=self._made(*self.offer.lost, upstream, objects),
+        )
+
+    def _made(
+        self,
+        usage: Usage,
+        money: Money,
+        upstream: str | None = None,
+        objects: tuple[tuple[str, str], ...] = (),
+    ) -> Draft:
         record = self.record(
             at_ms=0,
-            status=draft.SWEPT_STATUS,
+            status=SWEPT_STATUS,
             outcome="expired",
             usage=usage,
             source="hold",
-            money=self.offer.quote.money(usage),
+            money=money,
             response_bytes=0,
             first_byte_ms=None,
             duration_ms=0,
+            objects=objects,
+            upstream=upstream,
         )
-        return draft.write(
-            draft.Draft(
-                record,
-                tuple(scope.id for scope in self.scopes),
-                self.offer.quote.output_money(usage.input_tokens),
-            )
-        )
+        scopes = tuple(scope.id for scope in self.scopes)
+        return Draft(record, scopes, self.offer.quote.output_money(usage.input_tokens))
 
     def record(
         self,

@@ -26,8 +26,10 @@ class Endpoint:
     an answer has no tokens or a bound of its own. `asks_usage`: streams report usage only when asked by
     `stream_options`. `creates`: the kind of the object whose id the answer brings. `brings`: (path, kind) of other ids
     in the answer that are the caller's from then on; a list on the path stands for each of its elements.
-    `needs_model`: a body without a model is refused. `polls`: it looks at an answer that may be worked on in the
-    background. `lists`: its answer lists objects of all tenants, of which the caller gets its own.
+    `needs_model`: a body without a model is refused. `defers`: the kind of work (deferred.kinds) that may go on
+    after its answer, and is charged when it has ended. `polls`: the kind of such work that it looks at, by the id in
+    its path. `unpaced`: the provider does that work when it suits it, so it counts against the limits of the period
+    alone. `lists`: its answer lists objects of all tenants, of which the caller gets its own.
     """
 
     name: str
@@ -39,7 +41,9 @@ class Endpoint:
     creates: str | None = None
     brings: Sequence[tuple[str, str]] = ()
     needs_model: bool = False
-    polls: bool = False
+    defers: str | None = None
+    polls: str | None = None
+    unpaced: bool = False
     lists: Lists | None = None
 
     @property

@@ -78,7 +78,7 @@ def question(
         names.append(keys.period(partition, scope.id, span.turn))
         rows += scope.row
     header: list[Argument] = [request_id, latest_ms, ttl_ms, *span, demand.output, demand.least_output, what]
-    return names, [*header, *demand.row(), *rows]
+    return names, [*header, int(demand.paced), *demand.row(), *rows]
 
 
 def redis_time(reply: list[object]) -> int:

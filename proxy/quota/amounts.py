@@ -31,7 +31,8 @@ class Demand:
 
     `least_output` is the smallest bound of the answer that is still worth a call; equal to `output` where the
     caller set the bound and it may not be lowered. `traffic` is what the request itself brought: how many bytes an
-    answer has is not known before, so a limit of traffic ends with the answers that were under way.
+    answer has is not known before, so a limit of traffic ends with the answers that were under way. What
+    is not `paced` is worked on when it suits the provider, and counts against the limits of the period alone.
     """
 
     input_tokens: int
@@ -40,6 +41,7 @@ class Demand:
     least_output: int
     money_per_output_token: int
     traffic: int = 0
+    paced: bool = True
 
     def row(self) -> tuple[str | int, ...]:
         """The measures as the admission script takes them: name, amount without output, amount per token."""

@@ -31,6 +31,6 @@ def owned(partition: int, organization_id: str, object_id: str) -> str:
     return f"{tag(partition)}:owns:{organization_id}:{object_id}"
 
 
-def background(partition: int, answer_id: str) -> str:
-    """Which call's hold an answer stands on that is worked on in the background."""
-    return f"{tag(partition)}:background:{answer_id}"
+def work(partition: int, work_id: str) -> str:
+    """What is known of work that goes on at the provider, by the provider's id for it."""
+    return f"{tag(partition)}:work:{work_id}"

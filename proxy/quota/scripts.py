@@ -8,7 +8,7 @@ from proxy.pipeline import RedisPipeline
 _DIRECTORY: Final = Path(__file__).parent / "lua"
 
 
-def source(name: Literal["admit", "settle", "renew", "seed"]) -> str:
+def source(name: Literal["admit", "settle", "renew", "keep", "seed"]) -> str:
     return (_DIRECTORY / f"{name}.lua").read_text(encoding="utf-8")
 
 
@@ -19,4 +19,5 @@ class Scripts:
         self.admit = redis.script(source("admit"))
         self.settle = redis.script(source("settle"))
         self.renew = redis.script(source("renew"))
+        self.keep = redis.script(source("keep"))
         self.seed = redis.script(source("seed"))

@@ -1,5 +1,6 @@
 """The questions that end, renew or seed a hold. No I/O."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from proxy.pipeline import Argument
@@ -21,19 +22,34 @@ RENEWED, HOLD_SWEPT, HOLD_UNKNOWN = 1, 0, 2
 
 
 def settle(
-    hold: Hold, used: Amounts, record: bytes, mode: Mode = "settle"
+    hold: Hold,
+    used: Amounts,
+    record: bytes,
+    mode: Mode = "settle",
+    *,
+    more: Sequence[bytes] = (),
+    remember_seconds: int | None = None,
 ) -> tuple[list[str], list[Argument]]:
-    """KEYS and ARGV of the settlement script."""
+    """KEYS and ARGV of the settlement script. `more`: further records of the same work."""
     partition, request_id, scopes, period_start_ms = hold
     names = [keys.hold(partition, request_id), keys.holds(partition), keys.stream(partition)]
     for scope in scopes:
         names.append(keys.live(partition, scope))
         names.append(keys.period(partition, scope, period_start_ms))
-    arguments: list[Argument] = [request_id, mode, REMEMBER_SECONDS[mode], record]
+    arguments: list[Argument] = [request_id, mode, remember_seconds or REMEMBER_SECONDS[mode], record]
     arguments += (period_start_ms, len(MEASURES))
     for measure, amount in zip(MEASURES, used, strict=True):
         arguments += (measure, amount)
-    return names, arguments
+    return names, [*arguments, *more]
+
+
+def keep(
+    hold: Hold, life_ms: int, most_output: int, draft: bytes, work_id: str, work: bytes
+) -> tuple[list[str], list[Argument]]:
+    """KEYS and ARGV of the script that lets a hold stand for work that goes on."""
+    partition, request_id = hold.partition, hold.request_id
+    names = [keys.hold(partition, request_id), keys.holds(partition), keys.stream(partition)]
+    return [*names, keys.work(partition, work_id)], [request_id, life_ms, most_output, draft, work]
 
 
 def renew(partition: int, request_id: str, ttl_ms: int, delivered: int) -> tuple[list[str], list[Argument]]:

@@ -9,7 +9,8 @@ from proxy.quota.limits import Scope
 
 _COLUMNS: Final = {"o": "organization_id", "p": "project_id", "k": "key_id"}
 _QUERY: Final = """
-    select count(*) as requests, coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,
+    select count(*) filter (where strpos(request_id, '.') = 0) as requests,
+            coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,
            coalesce(sum(price_nano) filter (where currency = $4), 0)::bigint as money,
            coalesce(sum(request_bytes + response_bytes), 0)::bigint as traffic
       from usage

@@ -1,17 +1,22 @@
 """Batches of usage records into Postgres: each request once, whatever is delivered again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from ledger import upstream_objects
+from ledger import deferred_calls, upstream_objects
 from ledger.database import Connection, Pool, reading
+from ledger.deferred_calls import DeferredCall
 from ledger.upstream_objects import UpstreamObject
 from ledger.usage import TOKENS
 from ledger.usage_partitions import ensure_month
 from ledger.usage_record import UsageRecord
+from proxy.deferred import work
+from proxy.deferred.work import Work, is_work
+from proxy.quota.clock import instant
 from proxy.record import form
 from proxy.record.stream import Entry
 
@@ -84,27 +89,36 @@ class Batches:
         """
         readable: list[tuple[UsageRecord, Entry]] = []
         dead: list[tuple[Entry, str]] = []
+        begun: list[Work] = []
         for entry in entries:
             try:
-                readable.append((_read(entry, now), entry))
+                if entry.payload is not None and is_work(entry.payload):
+                    begun.append(work.read(entry.payload))
+                else:
+                    readable.append((_read(entry, now), entry))
             except form.UnreadableRecord as error:
                 dead.append((entry, str(error)))
         readable.sort(key=lambda pair: (pair[0].occurred_at, pair[0].request_id))
         for attempt in range(_TRIES):
             try:
-                return await self._store(readable, dead)
+                return await self._store(readable, dead, begun)
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                 if attempt + 1 == _TRIES:
                     raise
         raise AssertionError("unreachable")
 
     async def _store(
-        self, readable: Sequence[tuple[UsageRecord, Entry]], dead: Sequence[tuple[Entry, str]]
+        self,
+        readable: Sequence[tuple[UsageRecord, Entry]],
+        dead: Sequence[tuple[Entry, str]],
+        begun: Sequence[Work],
     ) -> Stored:
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             for month in {(record.occurred_at.year, record.occurred_at.month) for record, _ in readable}:
                 await ensure_month(connection, datetime(*month, 1, tzinfo=UTC))
             async with connection.transaction():
+                await deferred_calls.store(connection, map(_deferred, begun))
+                await upstream_objects.store(connection, _objects([_record(each) for each in begun]))
                 refused = await self._insert(connection, readable)
                 for entry, reason in (*dead, *refused):
                     await connection.execute(
@@ -128,6 +142,7 @@ class Batches:
             async with connection.transaction():
                 await connection.execute(_INSERT, *_columns(records), timeout=self._timeout)
                 await upstream_objects.store(connection, _objects(records))
+                await deferred_calls.settled(connection, [record.request_id for record in records])
         except _REFUSALS as error:
             if len(readable) == 1:
                 return [(readable[0][1], f"{type(error).__name__}: {error}")]
@@ -147,6 +162,23 @@ def _read(entry: Entry, now: datetime) -> UsageRecord:
     if not _OLDEST <= record.occurred_at <= now + _AHEAD:
         raise form.UnreadableRecord(f"occurred_at {record.occurred_at.isoformat()} is out of bounds")
     return record
+
+
+def _record(begun: Work) -> UsageRecord:
+    return replace(begun.made.record, occurred_at=instant(begun.at_ms))
+
+
+def _deferred(begun: Work) -> DeferredCall:
+    record = _record(begun)
+    return DeferredCall(
+        request_id=record.request_id,
+        occurred_at=record.occurred_at,
+        id=begun.id,
+        kind=begun.kind,
+        organization_id=record.organization_id,
+        upstream=record.upstream,
+        work=work.write(begun),
+    )
 
 
 def _columns(records: Sequence[UsageRecord]) -> list[list[Any]]:

@@ -68,23 +68,3 @@ def expired(draft: Draft, *, at_ms: int, now_ms: int, delivered: int) -> tuple[U
         duration_ms=max(0, now_ms - at_ms),
     )
     return completed, Amounts(1, completed.usage.total_tokens, completed.price_nano, completed.request_bytes)
-
-
-def finished(
-    draft: Draft, *, at_ms: int, now_ms: int, usage: Usage, money: Money
-) -> tuple[UsageRecord, Amounts]:
-    """The record of an answer that was worked on in the background, as the provider reported it."""
-    completed = replace(
-        draft.record,
-        occurred_at=instant(at_ms),
-        outcome="completed",
-        status=200,
-        usage=usage,
-        usage_source="provider",
-        cost_nano_usd=money.cost_usd,
-        cost_nano_eur=money.cost_eur,
-        price_nano=money.price,
-        price_nano_eur=money.price_eur,
-        duration_ms=max(0, now_ms - at_ms),
-    )
-    return completed, Amounts(1, usage.total_tokens, money.price, completed.request_bytes)

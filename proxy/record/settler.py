@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +14,8 @@ from proxy.quota.amounts import NOTHING, Amounts, Hold
 from proxy.quota.scripts import Scripts
 
 _RETRY_SECONDS: Final = 0.2
+REMEMBER_WORK_SECONDS: Final = 86_400
+"""How long finished work may be found finished again."""
 _log = structlog.get_logger(__name__)
 
 
@@ -24,6 +27,8 @@ class Settlement:
     used: Amounts
     record: bytes
     mode: settlement.Mode
+    more: tuple[bytes, ...] = ()
+    remember_seconds: int | None = None
 
     @property
     def request_id(self) -> str:
@@ -53,6 +58,11 @@ class Settler:
         """Replaces the hold by what was used, and writes the record."""
         self._submit(Settlement(hold, used, record, "settle"))
 
+    def settle_work(self, hold: Hold, used: Amounts, records: Sequence[bytes]) -> None:
+        """As `settle`, for work that went on after its call, and may be found finished by several."""
+        first, *more = records
+        self._submit(Settlement(hold, used, first, "settle", tuple(more), REMEMBER_WORK_SECONDS))
+
     def release(self, hold: Hold) -> None:
         """Gives back a hold that may have been taken, and records nothing."""
         self._submit(Settlement(hold, NOTHING, b"", "release"))
@@ -76,7 +86,15 @@ class Settler:
     def _send(self, item: Settlement) -> None:
         try:
             reply = self._redis.send_script(
-                self._scripts.settle, *settlement.settle(item.hold, item.used, item.record, item.mode)
+                self._scripts.settle,
+                *settlement.settle(
+                    item.hold,
+                    item.used,
+                    item.record,
+                    item.mode,
+                    more=item.more,
+                    remember_seconds=item.remember_seconds,
+                ),
             )
         except RedisUnavailable:
             self._fail(item)

@@ -5,7 +5,9 @@
 -- ARGV  1 request id   2 latest Redis time in ms at which the caller still waits (0: for ever)
 --       3 hold's time to live in ms   4 period start   5 period end   6 next period's end (ms)
 --       7 output tokens wanted   8 least output tokens that are worth admitting   9 who and what, for the sweep
---       10 number of measures; for each: name, amount without output, amount per output token
+--       10 1, or 0 for work that the provider does when it suits it: it takes no place among the concurrent, and only
+--       its request counts in the minute
+--       11 number of measures; for each: name, amount without output, amount per output token
 --       then for each scope: limit of concurrent requests, and for each measure its limits per minute and per
 --       period; -1 is unlimited
 --
@@ -32,12 +34,14 @@ local later = 0
 if now >= turn then start, later = turn, 1 end
 
 local wanted, least = tonumber(ARGV[7]), tonumber(ARGV[8])
-local measures, base, per_output, arg = {}, {}, {}, 11
-for m = 1, tonumber(ARGV[10]) do
+local paced = ARGV[10] == '1'
+local measures, base, per_output, arg = {}, {}, {}, 12
+for m = 1, tonumber(ARGV[11]) do
   measures[m], base[m], per_output[m] = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   arg = arg + 3
 end
 local count = #measures
+local function in_minute(m) return paced or measures[m] == 'r' end
 local scopes = (#KEYS - 2) / 3
 local bucket = math.floor(now / BUCKET)
 local slot = bucket % SLOTS
@@ -109,7 +113,7 @@ local function judge()
     end
     live[s] = redis.call('HMGET', key, unpack(fields))
     local running = tonumber(live[s][1]) or 0
-    if limit >= 0 and running + 1 > limit then
+    if paced and limit >= 0 and running + 1 > limit then
       refusal = {s, 'concurrent', 1, limit, running, 1}
       return
     end
@@ -124,7 +128,7 @@ local function judge()
       local minute, month = tonumber(ARGV[arg + 2 * m - 1]), tonumber(ARGV[arg + 2 * m])
       local passed = tonumber(live[s][2 * m]) or 0
       local used = (tonumber(period[s][2 * m]) or 0) + (tonumber(period[s][2 * m + 1]) or 0)
-      if minute >= 0 and not fit(s, 'minute', m, minute, passed) then return end
+      if minute >= 0 and in_minute(m) and not fit(s, 'minute', m, minute, passed) then return end
       if month >= 0 and not fit(s, 'period', m, month, used) then return end
     end
     arg = arg + 1 + 2 * count
@@ -141,7 +145,7 @@ if refusal then
   return {0, now, s, window, measures[m], integer(limit), integer(used), integer(need), ms}
 end
 
-local hold = {'start', integer(start), 'bucket', bucket, 'at', now, 'what', ARGV[9]}
+local hold = {'start', integer(start), 'bucket', bucket, 'at', now, 'paced', ARGV[10], 'what', ARGV[9]}
 local amounts = {}
 for m = 1, count do
   amounts[m] = base[m] + granted * per_output[m]
@@ -150,16 +154,19 @@ for m = 1, count do
 end
 local reply = {1, now, start, bucket, granted}
 for s = 1, scopes do
-  local change = {'c', (tonumber(live[s][1]) or 0) + 1}
+  local change = {'c', (tonumber(live[s][1]) or 0) + (paced and 1 or 0)}
   local held = {}
   for m = 1, count do
-    local minute = (tonumber(live[s][2 * m]) or 0) + amounts[m]
+    local passes = in_minute(m) and amounts[m] or 0
+    local minute = (tonumber(live[s][2 * m]) or 0) + passes
     local used, holding = tonumber(period[s][2 * m]) or 0, (tonumber(period[s][2 * m + 1]) or 0) + amounts[m]
-    if amounts[m] > 0 then
+    if passes > 0 then
       change[#change + 1] = measures[m]
       change[#change + 1] = integer(minute)
       change[#change + 1] = measures[m] .. slot
-      change[#change + 1] = integer((tonumber(live[s][2 * m + 1]) or 0) + amounts[m])
+      change[#change + 1] = integer((tonumber(live[s][2 * m + 1]) or 0) + passes)
+    end
+    if amounts[m] > 0 then
       held[#held + 1] = 'h' .. measures[m]
       held[#held + 1] = integer(holding)
     end

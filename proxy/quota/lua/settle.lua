@@ -5,6 +5,7 @@
 -- ARGV  1 request id   2 'settle' | 'sweep' | 'release'   3 seconds to remember that this was done
 --       4 the usage record ('' for a release)   5 start of the period whose counters are given
 --       6 number of measures; for each: name, amount used
+--       then further usage records of the same work
 --
 -- reply 1 done   0 was done before (or, for a sweep, the hold was renewed; for a release, there is none)
 --       2 done without a hold: Redis had lost it
@@ -16,10 +17,10 @@
 
 local SLOTS = 31
 local mode = ARGV[2]
-local measures, used, fields = {}, {}, {'bucket', 'start'}
+local measures, used, fields = {}, {}, {'bucket', 'start', 'paced'}
 for m = 1, tonumber(ARGV[6]) do
   measures[m], used[m] = ARGV[5 + 2 * m], tonumber(ARGV[6 + 2 * m])
-  fields[m + 2] = measures[m]
+  fields[m + 3] = measures[m]
 end
 local count = #measures
 
@@ -27,7 +28,7 @@ local function integer(n) return string.format('%.0f', n) end
 
 local hold = redis.pcall('HMGET', KEYS[1], unpack(fields))
 if hold.err then return 0 end
-local bucket = tonumber(hold[1])
+local bucket, paced = tonumber(hold[1]), hold[3] ~= '0'
 if not bucket and mode == 'release' then redis.call('SET', KEYS[1], mode, 'EX', ARGV[3]) end
 if not bucket and mode ~= 'settle' then return 0 end
 if bucket and hold[2] ~= ARGV[5] then return tonumber(hold[2]) end
@@ -45,7 +46,7 @@ for s = 1, (#KEYS - 3) / 2 do
   end
   local before, change = redis.call('HMGET', period, unpack(fields)), {}
   for m = 1, count do
-    local held = bucket and tonumber(hold[m + 2]) or 0
+    local held = bucket and tonumber(hold[m + 3]) or 0
     change[#change + 1] = measures[m]
     change[#change + 1] = integer((tonumber(before[2 * m - 1]) or 0) + used[m])
     change[#change + 1] = 'h' .. measures[m]
@@ -60,12 +61,12 @@ for s = 1, (#KEYS - 3) / 2 do
       fields[#fields + 1] = measures[m] .. (bucket % SLOTS)
     end
     before = redis.call('HMGET', live, unpack(fields))
-    change = {'c', math.max(0, (tonumber(before[1]) or 0) - 1)}
+    change = {'c', math.max(0, (tonumber(before[1]) or 0) - (paced and 1 or 0))}
     local last = tonumber(before[2])
     if last and last - bucket < SLOTS then
       for m = 1, count do
-        local difference = used[m] - tonumber(hold[m + 2])
-        if difference ~= 0 then
+        local difference = used[m] - tonumber(hold[m + 3])
+        if difference ~= 0 and (paced or measures[m] == 'r') then
           for i = 0, 1 do
             change[#change + 1] = fields[1 + 2 * m + i]
             change[#change + 1] = integer(math.max(0, (tonumber(before[1 + 2 * m + i]) or 0) + difference))
@@ -78,6 +79,7 @@ for s = 1, (#KEYS - 3) / 2 do
 end
 
 if mode ~= 'release' then redis.call('XADD', KEYS[3], '*', 'd', ARGV[4]) end
+for i = 7 + 2 * count, #ARGV do redis.call('XADD', KEYS[3], '*', 'd', ARGV[i]) end
 redis.call('SET', KEYS[1], mode, 'EX', ARGV[3])
 redis.call('ZREM', KEYS[2], ARGV[1])
 return bucket and 1 or 2

@@ -1,0 +1,1 @@
+"""Calls whose usage is known later: background responses, runs, videos, fine-tuning jobs, batches."""
