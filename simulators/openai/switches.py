@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from simulators.openai.errors import ApiError
+from simulators.openai.catalogue import is_known
+from simulators.openai.errors import ApiError, unknown_model
 
 # key -> (lowest, highest) value; the value of a bare key is 1.
 BOUNDS: dict[str, tuple[int, int]] = {
@@ -23,6 +24,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "gzip": (0, 1),
     "finish": (0, 86_400_000),
     "fail_first": (1, 1000),
+    "requires_action": (0, 100),
 }
 
 
@@ -47,6 +49,7 @@ class Switches:
     gzip: int = 0
     finish: int = 0
     fail_first: int = 0
+    requires_action: int = 0
 
 
 NONE = Switches()
@@ -63,6 +66,14 @@ def read_switches(header: str | None, suffix: str) -> Switches:
 def split_model(name: str) -> tuple[str, str]:
     """`gpt-4o+tokens=5` -> (`gpt-4o`, `tokens=5`)."""
     model, _, suffix = name.partition("+")
+    return model, suffix
+
+
+def known_model(name: str) -> tuple[str, str]:
+    """As `split_model`. Raises a 404 for a model that nobody knows."""
+    model, suffix = split_model(name)
+    if not is_known(model):
+        raise unknown_model(model)
     return model, suffix
 
 

@@ -32,21 +32,27 @@ def new_thread(call: Call, fields: Fields) -> JsonObject:
 
 
 def new_message(
-    call: Call, identifier: str, members: Mapping[str, Any], run: JsonObject | None = None
+    call: Call,
+    thread_id: str,
+    members: Mapping[str, Any],
+    run: JsonObject | None = None,
+    *,
+    identifier: str | None = None,
 ) -> JsonObject:
+    """`run` is what says it; `identifier` where it is known before."""
     content = members.get("content")
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
     shown: list[JsonObject] = [
         part | {"text": {"value": part["text"], "annotations": []}} if part.get("type") == "text" else part
         for part in parts
     ]
-    return messages(call, identifier).add(
+    return messages(call, thread_id).add(
         {
-            "id": new_id("msg_"),
+            "id": identifier or new_id("msg_"),
             "object": "thread.message",
             "created_at": call.created,
             "assistant_id": run["assistant_id"] if run else None,
-            "thread_id": identifier,
+            "thread_id": thread_id,
             "run_id": run["id"] if run else None,
             "role": members.get("role", "user"),
             "content": shown,

@@ -7,11 +7,10 @@ import orjson
 
 from simulators.openai.account import Shelf, new_id, page
 from simulators.openai.answers import Answer, Call, Route, Usage, Whole, pretty, total_usage
-from simulators.openai.catalogue import is_known
 from simulators.openai.endpoints import chat, completions, embeddings, moderations, responses
-from simulators.openai.errors import ApiError, unknown_model
+from simulators.openai.errors import ApiError
 from simulators.openai.fields import Fields, JsonObject, read_object
-from simulators.openai.switches import read_switches, split_model
+from simulators.openai.switches import known_model, read_switches
 from simulators.openai.uploaded import files, new_file
 
 LIFETIME = 86_400  # seconds
@@ -88,9 +87,7 @@ def _result(call: Call, endpoint: str, line: bytes) -> tuple[JsonObject, Usage]:
         asked = Fields(read_object(line))
         identifier = asked.text("custom_id")
         members = asked.object("body") or {}
-        model, suffix = split_model(str(members.get("model", "")))
-        if not is_known(model):
-            raise unknown_model(model)
+        model, suffix = known_model(str(members.get("model", "")))
         switches = read_switches(None, suffix)
         answer = _ANSWERS[endpoint](
             replace(call, fields=Fields(members | {"stream": False}), model=model, switches=switches)

@@ -4,6 +4,7 @@ from simulators.openai.account import Shelf, new_id, page
 from simulators.openai.answers import Answer, Call, Route, Usage, Whole, pretty
 from simulators.openai.errors import ApiError
 from simulators.openai.fields import JsonObject
+from simulators.openai.tuned_models import new_model
 from simulators.openai.uploaded import files, new_file
 
 _UNFINISHED = ("validating_files", "queued", "running", "paused")
@@ -58,6 +59,7 @@ def _finish(call: Call, job: JsonObject, text: str, epochs: int) -> None:
     named = f"ft:{job['model']}:simulated:{job['user_provided_suffix'] or ''}:{job['id'][-8:]}"
     results = new_file(call, "step_metrics.csv", "fine-tune-results", b"step,train_loss\n1,0.5\n")
     job |= {"status": "succeeded", "trained_tokens": trained, "fine_tuned_model": named}
+    new_model(call, named)
     job |= {"finished_at": int(call.finished_at()), "result_files": [results["id"]]}
     call.account.shelf("fine_tuning.job.checkpoint", job["id"]).add(
         {

@@ -76,6 +76,29 @@ def test_a_fine_tuning_job_reports_what_it_learned(client: Any, simulator: Runni
         client.fine_tuning.jobs.cancel(made.id)
 
 
+def test_a_tuned_model_is_listed_until_it_is_deleted(client: Any) -> None:
+    file = client.files.create(file=("a.jsonl", b"The river is wide"), purpose="fine-tune")
+    made = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=file.id)
+    model = client.fine_tuning.jobs.retrieve(made.id).fine_tuned_model
+    assert model in [each.id for each in client.models.list()]
+    assert client.models.retrieve(model).owned_by == "org-simulated"
+    assert client.models.delete(model).deleted
+    assert model not in [each.id for each in client.models.list()]
+    for call in (client.models.retrieve, client.models.delete):
+        with pytest.raises(openai.NotFoundError):
+            call(model)
+    with pytest.raises(openai.PermissionDeniedError):
+        client.models.delete("gpt-4o-mini")
+
+
+def test_permissions_of_a_checkpoint_are_given_and_taken(client: Any) -> None:
+    permissions = client.fine_tuning.checkpoints.permissions
+    [made] = permissions.create("ft:gpt-4o-mini:x::y", project_ids=["proj_1"])
+    assert [each.id for each in permissions.list("ft:gpt-4o-mini:x::y")] == [made.id]
+    assert permissions.delete(made.id, fine_tuned_model_checkpoint="ft:gpt-4o-mini:x::y").deleted
+    assert list(permissions.list("ft:gpt-4o-mini:x::y")) == []
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK, of what OpenAI means to end
 def test_a_video_is_booked_by_its_seconds_when_done(client: Any, simulator: Running) -> None:
     slow = {"extra_headers": {"x-sim": "finish=60000"}}
