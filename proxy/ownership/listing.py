@@ -6,13 +6,15 @@ that ends where it was read to.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
 from proxy.endpoints.endpoint import Lists
 from proxy.ownership.register import nothing_with
+from proxy.upstream.download import Download, DownloadError
 from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import UpstreamFailure
 from proxy.upstream.forwarding import Forwarding
@@ -28,6 +30,12 @@ Own = Callable[[list[str]], Awaitable[set[str]]]
 """Which of these ids are the caller's. Raises Refusal when nobody can tell."""
 
 
+class _Page(NamedTuple):
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
 class Listing:
     """Stands where the forwarding of any other request stands: started at once, given up by `close`."""
 
@@ -38,12 +46,12 @@ class Listing:
         self._sink = sink
         self._lists = lists
         self._limit = _count(self._query.get("limit"), lists.page)
-        self._exchange: Forwarding | None = None
+        self._download: Download | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
     def upstream(self) -> str | None:
-        return None if self._exchange is None else self._exchange.upstream
+        return None if self._download is None else self._download.upstream
 
     @property
     def may_cost(self) -> bool:
@@ -52,8 +60,8 @@ class Listing:
 
     def close(self) -> None:
         self._task.cancel()
-        if self._exchange is not None:
-            self._exchange.close()
+        if self._download is not None:
+            self._download.close()
 
     def pause(self) -> None:
         """A page is collected whole before any of it is passed on."""
@@ -64,7 +72,7 @@ class Listing:
     async def _run(self) -> None:
         try:
             await self._collect()
-        except _Failed as failed:
+        except DownloadError as failed:
             self._sink.on_failure(failed.failure)
         except Exception as error:  # noqa: BLE001 - whatever it is, the request comes to its end
             self._sink.on_failure(
@@ -84,7 +92,7 @@ class Listing:
         more, listed = True, dict[str, Any]()
         for _ in range(MOST_PAGES):
             page = await self._page(query)
-            answered = page.listed()
+            answered = _listed(page)
             if answered is None:
                 self._pass_on(page.status, page.headers, page.body)
                 return
@@ -107,7 +115,7 @@ class Listing:
 
     async def _collect_whole(self) -> None:
         page = await self._page(self._query)
-        listed = page.listed()
+        listed = _listed(page)
         if listed is None:
             self._pass_on(page.status, page.headers, page.body)
             return
@@ -127,11 +135,11 @@ class Listing:
         refusal = nothing_with(cursor)
         self._pass_on(refusal.status, [(b"content-type", b"application/json")], refusal.body())
 
-    async def _page(self, query: Mapping[str, str]) -> "_Page":
-        page = _Page()
-        self._exchange = self._forward(urlencode(query).encode("latin-1"), page)
-        await page.done
-        return page
+    async def _page(self, query: Mapping[str, str]) -> _Page:
+        download = Download(partial(self._forward, urlencode(query).encode("latin-1")))
+        self._download = download
+        status = await download.begun()
+        return _Page(status, download.headers, await download.whole(_LARGEST_PAGE))
 
     def _pass_on(self, status: int, headers: list[Header], body: bytes) -> None:
         headers = [header for header in headers if header[0].lower() != b"content-length"]
@@ -140,50 +148,12 @@ class Listing:
         self._sink.on_end()
 
 
-class _Failed(Exception):
-    def __init__(self, failure: UpstreamFailure) -> None:
-        super().__init__(failure.kind)
-        self.failure = failure
-
-
-class _Page:
-    """Collects one page. `done` fails with what the upstream failed with."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: list[Header] = []
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self._pieces)
-
-    def listed(self) -> dict[str, Any] | None:
-        """The list; None for an answer that is none, such as an error."""
-        if self.status != 200:
-            return None
-        answer = orjson.loads(self.body)
-        return answer if isinstance(answer, dict) and isinstance(answer.get("data"), list) else None
-
-    def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
-        self.status, self.headers = status, headers
-
-    def on_body(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= _LARGEST_PAGE:
-            self._pieces.append(data)
-        elif not self.done.done():
-            self.done.set_exception(ValueError("a page of a list is too large"))
-
-    def on_end(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def on_failure(self, error: UpstreamFailure) -> None:
-        if not self.done.done():
-            self.done.set_exception(_Failed(error))
+def _listed(page: _Page) -> dict[str, Any] | None:
+    """The list; None for an answer that is none, such as an error."""
+    if page.status != 200:
+        return None
+    answer = orjson.loads(page.body)
+    return answer if isinstance(answer, dict) and isinstance(answer.get("data"), list) else None
 
 
 def _items(listed: Mapping[str, Any]) -> list[Mapping[str, Any]]:

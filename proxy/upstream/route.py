@@ -15,7 +15,7 @@ from proxy.ownership.finds import keeps_objects
 from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import FailureKind, UpstreamFailure
 from proxy.upstream.forwarding import Forwarding, Watch
-from proxy.upstream.retry import repeatable
+from proxy.upstream.retry import Repeatable, repeatable
 from proxy.upstream.router import Bound, Router, Way
 from proxy.upstream.upstream import ClientRequest, Upstream
 
@@ -86,6 +86,12 @@ class Route:
         )
         kind = repeatable(asked.endpoint.method, asked.endpoint.template, asked.request)
         return Forwarding(request, ways, sink, kind, self._limits, self._watch)
+
+    def get(self, path: str, keeper: str, sink: Sink) -> Forwarding:
+        """Asks for something ourselves, by its path from `/v1` on, where it lies. As `forward`."""
+        ways = self._router.ways("", Bound.ONLY, lambda _: True, keeper)
+        request = ClientRequest("GET", path.encode("ascii").removeprefix(_PREFIX), b"", [], None, "")
+        return Forwarding(request, ways, sink, Repeatable(True, True), self._limits, self._watch)
 
     async def close(self) -> None:
         await asyncio.gather(*(upstream.close() for upstream in self._upstreams))
