@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests loadtests
 
-.PHONY: run test lint format prices setup setup-dev lock clean
+.PHONY: run test test-keycloak lint format prices setup setup-dev lock clean
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)
 
 test: setup-dev
 	@$(BIN)/python -m pytest $(ARGS)
+
+# The tests of access tokens against a real Keycloak, which is fetched by Maven the first time. Needs Java 17.
+test-keycloak: setup-dev
+	@KEYCLOAK_HOME=$$(scripts/keycloak) && export KEYCLOAK_HOME && $(BIN)/python -m pytest -m keycloak $(ARGS)
 
 lint: setup-dev
 	@$(BIN)/ruff format --check .
@@ -40,5 +44,5 @@ prices: setup-dev
 	@$(BIN)/python -m config.prices.refresh
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

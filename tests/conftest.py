@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,9 @@ import redis
 from runtime.child import Child
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
+from tests.issuing import Provider
+from tests.keycloak import Keycloak, keycloak
+from tests.real_keycloak import RealKeycloak, real_keycloak
 
 database_numbers = itertools.count(1)
 
@@ -58,6 +62,26 @@ def postgres_url(postgres: Postgres) -> str:
 @pytest.fixture(scope="session")
 def valkey_url(valkey: Valkey) -> str:
     return valkey.url()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Keycloak]:
+    """The local issuer of access tokens."""
+    with keycloak() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_provider() -> Iterator[RealKeycloak]:
+    with real_keycloak(os.environ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["local", pytest.param("real", marks=pytest.mark.keycloak)])
+def issuing(request: pytest.FixtureRequest) -> Provider:
+    """Each in turn: what a test promises of one, it promises of the other."""
+    made: Provider = request.getfixturevalue("provider" if request.param == "local" else "real_provider")
+    return made
 
 
 @pytest.fixture

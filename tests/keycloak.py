@@ -23,6 +23,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.issuing import APP
+
 AUDIENCE = "tollkeeper"
 
 _numbers = itertools.count(1)
@@ -99,6 +101,33 @@ class Realm:
         }
         return {name: value for name, value in claims.items() if value is not None}
 
+    def account(
+        self,
+        organization_id: str | None = None,
+        *,
+        role: str | None = None,
+        admin: bool = False,
+        client: str = APP,
+    ) -> "Account":
+        """Somebody new, in the way of tests.issuing.IssuingRealm."""
+        number = next(_numbers)
+        return Account(
+            self,
+            {
+                "sub": f"{number:08}-1d3b-4f77-9d3e-0a6f4d5b7c11",
+                "email": f"person-{number}@atelier.example",
+                "aud": [AUDIENCE, "account"] if client == APP else "account",
+                "azp": client,
+                "organization_id": organization_id,
+                "organization_role": role,
+                "realm_access": {"roles": ["offline_access", "USER", *(["ADMIN"] if admin else [])]},
+            },
+        )
+
+    def rotate(self) -> None:
+        number = next(_numbers)
+        self.keys.insert(0, Key(f"key {number}", private=rsa_key(number)))
+
     def token(
         self,
         *,
@@ -115,6 +144,25 @@ class Realm:
             algorithm or key.algorithm,
             {"kid": key.kid, **(header or {})},
         )
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user of a realm; every token says the same of it."""
+
+    realm: Realm
+    claims: Mapping[str, Any]
+
+    @property
+    def subject(self) -> str:
+        return str(self.claims["sub"])
+
+    @property
+    def email(self) -> str:
+        return str(self.claims["email"])
+
+    def token(self) -> str:
+        return self.realm.token(**self.claims)
 
 
 def forged(header: Mapping[str, Any], claims: Any, secret: bytes = b"") -> str:
@@ -146,6 +194,8 @@ class Keycloak:
         return made
 
     def start(self) -> None:
+        if self._server is not None:
+            return
         routes = [
             Route("/realms/{realm}/.well-known/openid-configuration", self._discovery),
             Route("/realms/{realm}/protocol/openid-connect/certs", self._keys),

@@ -1,6 +1,6 @@
 """Keycloak's access tokens at the console: administrators see all, members their own organization."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -9,15 +9,9 @@ import pytest
 from console.operations import OPERATIONS
 from ledger.database import Pool, reading
 from tests.console.running import Console, Fields, Record, refused, serving
-from tests.keycloak import AUDIENCE, Key, Keycloak, Realm, keycloak, rsa_key
+from tests.keycloak import AUDIENCE, Key, Keycloak, Realm, rsa_key
 
 ADMIN: dict[str, Any] = {"realm_access": {"roles": ["ADMIN"]}}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Keycloak]:
-    with keycloak() as running:
-        yield running
 
 
 @pytest.fixture

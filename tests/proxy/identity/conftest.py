@@ -1,6 +1,6 @@
-"""An identity provider for all tests of identities, and verifiers of its tokens by a clock of the test."""
+"""A realm for each test of identities, and verifiers of its tokens by a clock of the test."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -9,13 +9,8 @@ import pytest
 from proxy.identity.tokens.issuer import Issuer
 from proxy.identity.tokens.keyring import KeyRing
 from proxy.identity.tokens.verifier import Verifier
-from tests.keycloak import AUDIENCE, Keycloak, Realm, keycloak
-
-
-@pytest.fixture(scope="session")
-def provider() -> Iterator[Keycloak]:
-    with keycloak() as running:
-        yield running
+from tests.issuing import IssuingRealm
+from tests.keycloak import AUDIENCE, Keycloak, Realm
 
 
 @pytest.fixture
@@ -52,7 +47,7 @@ Verifying = Callable[..., Verifier]
 
 @pytest.fixture
 def verifying(client: httpx.AsyncClient, clock: Clock) -> Verifying:
-    def make(*realms: Realm) -> Verifier:
+    def make(*realms: IssuingRealm) -> Verifier:
         rings = [KeyRing(realm.issuer, Issuer(realm.issuer, client).keys, clock.ticks) for realm in realms]
         return Verifier(rings, [AUDIENCE, "another-client"], clock.now)
 
