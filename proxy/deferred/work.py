@@ -54,10 +54,14 @@ class Work:
         return Hold(self.partition, self.made.record.request_id, self.made.scopes, self.period_start_ms)
 
     def finished(
-        self, uses: Sequence[Use], quoting: Quoting, now_ms: int
+        self,
+        uses: Sequence[Use],
+        quoting: Quoting,
+        now_ms: int,
+        objects: Sequence[tuple[str, str]] = (),
     ) -> tuple[list[UsageRecord], Amounts]:
         """The records of what was used, one for each use, and what they come to together. The first is the call's own;
-        nothing used is one record of nothing."""
+        nothing used is one record of nothing. `objects`: what it brought."""
         records: list[UsageRecord] = []
         for number, use in enumerate(uses or [Use("", Usage())]):
             model = use.model or self.made.record.model
@@ -82,6 +86,7 @@ class Work:
                     price_ref=quote.ref,
                     request_bytes=0 if number else record.request_bytes,
                     duration_ms=max(0, now_ms - self.at_ms),
+                    objects=() if number else tuple({**dict(record.objects), **dict(objects)}.items()),
                 )
             )
         return records, Amounts(

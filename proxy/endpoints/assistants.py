@@ -1,6 +1,7 @@
 """Assistants, threads, messages and runs."""
 
 from proxy.endpoints.endpoint import Endpoint, Lists
+from proxy.meter import meters
 
 _ASSISTANTS = "/v1/assistants"
 _ASSISTANT = _ASSISTANTS + "/{assistant}"
@@ -33,13 +34,37 @@ ENDPOINTS = (
     Endpoint("threads.messages.retrieve", "GET", _MESSAGE, brings=_PICTURES),
     Endpoint("threads.messages.update", "POST", _MESSAGE),
     Endpoint("threads.messages.delete", "DELETE", _MESSAGE),
-    Endpoint("threads.runs.create_with_thread", "POST", _THREADS + "/runs", creates="run", brings=_STREAMED),
-    Endpoint("threads.runs.create", "POST", _RUNS, creates="run", brings=_PICTURES),
+    Endpoint(
+        "threads.runs.create_with_thread",
+        "POST",
+        _THREADS + "/runs",
+        meters.text,
+        output_bound="max_completion_tokens",
+        creates="run",
+        brings=_STREAMED,
+        defers="run",
+    ),
+    Endpoint(
+        "threads.runs.create",
+        "POST",
+        _RUNS,
+        meters.text,
+        output_bound="max_completion_tokens",
+        creates="run",
+        brings=_PICTURES,
+        defers="run",
+    ),
     Endpoint("threads.runs", "GET", _RUNS),
-    Endpoint("threads.runs.retrieve", "GET", _RUN),
+    Endpoint("threads.runs.retrieve", "GET", _RUN, polls="run"),
     Endpoint("threads.runs.update", "POST", _RUN),
-    Endpoint("threads.runs.cancel", "POST", _RUN + "/cancel"),
-    Endpoint("threads.runs.submit_tool_outputs", "POST", _RUN + "/submit_tool_outputs", brings=_PICTURES),
+    Endpoint("threads.runs.cancel", "POST", _RUN + "/cancel", polls="run"),
+    Endpoint(
+        "threads.runs.submit_tool_outputs",
+        "POST",
+        _RUN + "/submit_tool_outputs",
+        brings=_PICTURES,
+        polls="run",
+    ),
     Endpoint("threads.runs.steps", "GET", _RUN + "/steps"),
     Endpoint("threads.runs.steps.retrieve", "GET", _RUN + "/steps/{step}"),
 )

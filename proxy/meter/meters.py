@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ledger.usage import Usage
 from proxy.meter.answer import Answer
 from proxy.meter.completion import count_completion
+from proxy.meter.jobs import read_job
 from proxy.meter.metering import Metered, Request
 from proxy.meter.output import TokenCounter
 from proxy.meter.tool_calls import count_calls, searches_of_chat, session_kind
@@ -45,6 +46,13 @@ def responses(request: Request, answer: Answer, counter: TokenCounter) -> Metere
 def container(request: Request, answer: Answer, counter: TokenCounter) -> Metered:
     """A container made for the code interpreter: calls that name it are not charged for it again."""
     return Metered(Usage(quantities={session_kind(request.fields): 1}), "provider")
+
+
+def work(request: Request, answer: Answer, counter: TokenCounter) -> Metered:
+    """Batches, fine-tuning jobs, videos: what they used is told when they have ended, hardly ever at once."""
+    job = read_job(answer.decoded())
+    used = None if job is None else job.usage
+    return Metered(Usage(), "unknown") if used is None else Metered(used, "provider")
 
 
 def _counted(

@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from billing_worker.app import JobRunningError, JobTimeoutError, UnknownJobError, run, run_once
+from billing_worker.schedule import JOBS, Job
 from config.settings import Settings
 from ledger.database import DatabaseUnavailable
+from proxy.deferred.collector import collecting
 from runtime.errors import CommandError, require_stores
 from runtime.exits import stop_on_signal
 from runtime.vault import with_secrets
@@ -20,16 +22,22 @@ def options(parser: argparse.ArgumentParser) -> None:
 async def command(settings: Settings, options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     require_stores(settings)
     settings = with_secrets(settings, generate=False)
+    async with collecting(settings) as collector:
+        jobs = {**JOBS, "collect": Job(timedelta(seconds=settings.server.collect_seconds), collector.collect)}
+        return await _run(settings, options, jobs)
+
+
+async def _run(settings: Settings, options: argparse.Namespace, jobs: Mapping[str, Job]) -> int:
     if options.once is not None:
         try:
-            await run_once(settings, options.once, _moment(options.at))
+            await run_once(settings, options.once, _moment(options.at), jobs=jobs)
         except (JobRunningError, JobTimeoutError, UnknownJobError, DatabaseUnavailable) as error:
             raise CommandError(str(error)) from None
         return 0
     if options.at is not None:
         raise CommandError("--at goes with --once JOB")
     with stop_on_signal() as stop:
-        await run(settings, stop)
+        await run(settings, stop, jobs=jobs)
     return 0
 
 
