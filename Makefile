@@ -44,5 +44,5 @@ prices: setup-dev
 	@$(BIN)/python -m config.prices.refresh
 
 clean:
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/node/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
