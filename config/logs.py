@@ -90,7 +90,7 @@ def configure_logs(program: str, level: str, stream: TextIO | None = None) -> No
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     # These tell of every request, with its address.
-    for name in ("httpx", "httpcore", "openai", "stripe"):
+    for name in ("httpx", "httpcore", "openai", "stripe", "websockets"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

@@ -33,6 +33,7 @@ from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
 from proxy.quota.scripts import Scripts
 from proxy.quota.sums import LedgerSums
+from proxy.realtime.door import attend
 from proxy.record.settler import Settler
 from proxy.relay.asgi import Receive, Scope, Send
 from proxy.running import CLIENT_STALL_SECONDS, Running
@@ -42,6 +43,8 @@ _ENCODINGS: Final = Path(config.__file__).parent / "encodings"
 _SETTLE_SECONDS: Final = 10.0
 """How long the last settlements may take to be confirmed when the process stops."""
 _AGAIN_SECONDS: Final = 0.5
+_LAST_WORDS_SECONDS: Final = 1.5
+"""Of the time that is left when the process stops, what a session needs to close both its sides."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,9 +72,8 @@ class Proxy:
                 await self._page(path, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "websocket" and self._house is not None:
+            await attend(self._house, scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -131,6 +133,7 @@ class Proxy:
             route=route,
             measures=measures,
             max_body_bytes=settings.server.max_body_bytes,
+            last_turn_seconds=max(0.0, settings.server.shutdown_grace_seconds - _LAST_WORDS_SECONDS),
         )
         await _try_to_connect(redis)
         await _try_to_read(house.prices)

@@ -66,10 +66,11 @@ class Quote:
         """
         return -(-(self.most(input_tokens, _ANY_OUTPUT) - self.most(input_tokens, 0)) // _ANY_OUTPUT)
 
-    def output_money(self, input_tokens: int) -> Money:
-        """Each output token's part after such an input, by the plain text rate, for whoever must settle without the
-        answer."""
-        thousand = self.money(Usage(input_tokens=input_tokens, output_tokens=1000))
+    def output_money(self, input_tokens: int, *, spoken: bool = False) -> Money:
+        """Each output token's part after such an input, by the plain text rate, or that of sound, for whoever must
+        settle without the answer."""
+        sound = 1000 if spoken else 0
+        thousand = self.money(Usage(input_tokens=input_tokens, output_tokens=1000, audio_output_tokens=sound))
         none = self.money(Usage(input_tokens=input_tokens))
         return Money(
             *(

@@ -38,10 +38,11 @@ class Ticket:
         scopes = tuple(scope.id for scope in self.scopes)
         return Hold(self.principal.partition, self.request_id, scopes, period_start_ms)
 
-    def draft(self) -> bytes:
-        """The record as if nothing of an answer were delivered, for the hold."""
+    def draft(self, *, spoken: bool = False) -> bytes:
+        """The record as if nothing of an answer were delivered, for the hold. `spoken`: what will be delivered is
+        sound."""
         usage = Usage(input_tokens=self.offer.prompt.tokens)
-        return write_draft(self._made(usage, self.offer.quote.money(usage)))
+        return write_draft(self._made(usage, self.offer.quote.money(usage), spoken=spoken))
 
     def work(
         self,
@@ -73,6 +74,8 @@ class Ticket:
         money: Money,
         upstream: str | None = None,
         objects: tuple[tuple[str, str], ...] = (),
+        *,
+        spoken: bool = False,
     ) -> Draft:
         record = self.record(
             at_ms=0,
@@ -88,7 +91,7 @@ class Ticket:
             upstream=upstream,
         )
         scopes = tuple(scope.id for scope in self.scopes)
-        return Draft(record, scopes, self.offer.quote.output_money(usage.input_tokens))
+        return Draft(record, scopes, self.offer.quote.output_money(usage.input_tokens, spoken=spoken))
 
     def record(
         self,

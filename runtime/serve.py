@@ -13,6 +13,12 @@ from runtime.exits import stop_on_signal
 # Longer than a load balancer keeps its own side (60 s with most), so that it never sends into a closing one.
 KEEP_ALIVE_SECONDS = 75
 
+# Of a WebSocket: bytes of a message, and how its other side is asked whether it is still there. A client that is held
+# back can't answer until it is read again.
+LARGEST_MESSAGE = 16 * 1024 * 1024
+PING_SECONDS = 20.0
+PONG_SECONDS = 60.0
+
 
 class ServeError(RuntimeError):
     """The app could not start; its reason is in the log."""
@@ -25,18 +31,29 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Any, listener: socket.socket, *, grace_seconds: float, date_header: bool) -> None:
+async def serve(
+    app: Any,
+    listener: socket.socket,
+    *,
+    grace_seconds: float,
+    date_header: bool,
+    websockets: type[asyncio.Protocol] | None = None,
+) -> None:
     """Serves `app` (ASGI, with lifespan) on a bound socket until SIGTERM or SIGINT.
 
     Then takes no new connections, lets running requests end for `grace_seconds`, cancels the others, and
-    runs the app's shutdown. `date_header` is off for an app that sends its own. Raises ServeError if the
-    app's start-up fails.
+    runs the app's shutdown. `date_header` is off for an app that sends its own. Without `websockets` there
+    are none. Raises ServeError if the app's start-up fails.
     """
     server = _Server(
         uvicorn.Config(
             app,
             http="httptools",
-            ws="none",
+            ws="none" if websockets is None else websockets,
+            ws_max_size=LARGEST_MESSAGE,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PONG_SECONDS,
+            ws_per_message_deflate=False,
             lifespan="on",
             log_config=None,
             access_log=False,

@@ -30,9 +30,9 @@ class Asked:
 
 def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
     """Raises Refusal 400 that names what can't be understood."""
-    label = next((value.decode("utf-8", "replace") for name, value in headers if name == LABEL_HEADER), None)
+    label = label_of(headers)
     if not endpoint.takes_body or (not body and not endpoint.needs_model):
-        return Asked(endpoint, b"", {}, "", False, _cleaned(label))
+        return Asked(endpoint, b"", {}, "", False, label)
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -53,7 +53,14 @@ def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]
         _check_count(request, name, 0)
     for name in ("n", "best_of"):
         _check_count(request, name, 1)
-    return Asked(endpoint, body, request, model, stream is True, _cleaned(label or _label(request)))
+    return Asked(endpoint, body, request, model, stream is True, label or _cleaned(_label(request)))
+
+
+def label_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The caller's label in the header of its own."""
+    return _cleaned(
+        next((value.decode("utf-8", "replace") for name, value in headers if name == LABEL_HEADER), None)
+    )
 
 
 def _model(endpoint: Endpoint, request: Mapping[str, Any]) -> str:

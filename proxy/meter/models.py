@@ -50,6 +50,8 @@ _GPT_41 = Family("o200k_base", 1_047_576, 32_768)
 _O_SERIES = Family("o200k_base", 200_000, 100_000, Tiles(75, 150), priming=2)
 _GPT_5 = Family("o200k_base", 400_000, 128_000, Tiles(70, 140), priming=2, era="gpt-5")
 _GPT_54 = replace(_GPT_5, context=1_050_000)
+_REALTIME = replace(_GPT_4O, context=32_000, max_output=4_096)
+_REALTIME_2 = replace(_GPT_4O, context=128_000, max_output=32_000)
 _EMBEDDING = Family("cl100k_base", 300_000, 0, era="cl100k")
 _COMPLETION = Family("cl100k_base", 16_385, 16_384, era="cl100k")
 
@@ -70,6 +72,11 @@ _FAMILIES: dict[str, Family] = {
     "gpt-4o": _GPT_4O,
     "gpt-4o-2024-05-13": replace(_GPT_4O, max_output=4_096),
     "gpt-4o-mini": replace(_GPT_4O, image=Tiles(2833, 5667)),
+    "gpt-4o-realtime": replace(_GPT_4O, max_output=4_096),
+    "gpt-4o-mini-realtime": replace(_GPT_4O, max_output=4_096),
+    "gpt-realtime": _REALTIME,
+    "gpt-realtime-2": _REALTIME_2,
+    "gpt-realtime-2025": _REALTIME,
     "chatgpt-4o": _GPT_4O,
     "gpt-4.1": _GPT_41,
     "gpt-4.1-mini": replace(_GPT_41, image=Patches(1.62)),

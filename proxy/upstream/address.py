@@ -27,5 +27,20 @@ def target(entry: Entry, path: bytes, query: bytes, model: str) -> bytes:
     return b"/openai" + path + _query(b"&".join((*kept, version)))
 
 
+def socket_target(entry: Entry, path: bytes, query: bytes, model: str | None) -> bytes:
+    """As `target`, of a WebSocket, which names its model in the query: under `model` where that is not None, and with
+    Azure's dated versions as the deployment."""
+    dated = entry.kind == "azure" and entry.api_version != "v1"
+    parts = []
+    for part in query.split(b"&"):
+        name, equals, value = part.partition(b"=")
+        if name == b"model" and equals:
+            named = value if model is None else quote(model, safe="").encode()
+            part = (b"deployment=" if dated else b"model=") + named
+        if part:
+            parts.append(part)
+    return target(entry, path, b"&".join(parts), "")
+
+
 def _query(query: bytes) -> bytes:
     return b"?" + query if query else b""

@@ -28,21 +28,23 @@ async def connect(
     transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def through(proxy: WebProxy) -> Connector:
+def through(proxy: WebProxy, *, always_tunnel: bool = False) -> Connector:
     """A connector that goes through `proxy`: by a tunnel to a TLS origin, to the proxy itself for a plain one, whose
-    requests then name the origin in their target."""
+    requests then name the origin in their target. `always_tunnel`: by a tunnel to any origin, as WebSockets go."""
 
     async def connect_through(
         origin: Origin, tls: ssl.SSLContext | None, factory: Callable[[], asyncio.Protocol]
     ) -> None:
-        if tls is None:
+        if tls is None and not always_tunnel:
             await connect(Origin(proxy.host, proxy.port, False, ""), None, factory)
             return
         opened = await _dial(proxy)
         try:
             await _ask_for_tunnel(opened, proxy, origin)
             loop = asyncio.get_running_loop()
-            await loop.create_connection(factory, sock=opened, ssl=tls, server_hostname=origin.host)
+            await loop.create_connection(
+                factory, sock=opened, ssl=tls, server_hostname=origin.host if tls else None
+            )
         except BaseException:
             opened.close()
             raise

@@ -15,9 +15,10 @@ from proxy.ownership.finds import keeps_objects
 from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import FailureKind, UpstreamFailure
 from proxy.upstream.forwarding import Forwarding, Watch
-from proxy.upstream.retry import Repeatable, repeatable
+from proxy.upstream.retry import Repeatable, is_error, repeatable
 from proxy.upstream.router import Bound, Router, Way
-from proxy.upstream.upstream import ClientRequest, Upstream
+from proxy.upstream.upstream import ClientRequest, SocketRequest, Upstream
+from proxy.upstream.websocket import Refused, Socket, Unreachable
 
 _PREFIX: Final = b"/v1"
 
@@ -92,6 +93,45 @@ class Route:
         ways = self._router.ways("", Bound.ONLY, lambda _: True, keeper)
         request = ClientRequest("GET", path.encode("ascii").removeprefix(_PREFIX), b"", [], None, "")
         return Forwarding(request, ways, sink, Repeatable(True, True), self._limits, self._watch)
+
+    async def open_socket(self, request: SocketRequest, ways: Ways) -> tuple[Socket, str]:
+        """A WebSocket to the first of these that gives one, and its name. Raises Refused or Unreachable, as the last
+        one tried did."""
+        loop = asyncio.get_running_loop()
+        ready = [way for way in ways if way.upstream.is_ready(request.model, loop.time())]
+        ways = tuple(ready) or ways[:1]
+        for way in ways[:-1]:
+            try:
+                return await self._open_socket(request, way), way.upstream.name
+            except Unreachable:
+                pass
+            except Refused as refused:
+                if not is_error(refused.status):
+                    raise
+        return await self._open_socket(request, ways[-1]), ways[-1].upstream.name
+
+    async def _open_socket(self, request: SocketRequest, way: Way[Upstream]) -> Socket:
+        upstream, now = way.upstream, asyncio.get_running_loop().time()
+        given = upstream.begin(now) or upstream.begin_anyway()
+        try:
+            socket = await upstream.open_socket(request, way.model)
+        except Unreachable as unreachable:
+            self._watch.attempted(upstream.name, unreachable.failure.kind)
+            upstream.failed(given, asyncio.get_running_loop().time(), unreachable.failure.kind)
+            raise
+        except Refused as refused:
+            self._watch.attempted(upstream.name, str(refused.status))
+            if refused.status < 500:
+                upstream.succeeded(given)
+            else:
+                upstream.failed(given, asyncio.get_running_loop().time(), str(refused.status))
+            raise
+        except BaseException:
+            upstream.abandoned(given)
+            raise
+        self._watch.attempted(upstream.name, "101")
+        upstream.succeeded(given)
+        return socket
 
     async def close(self) -> None:
         await asyncio.gather(*(upstream.close() for upstream in self._upstreams))

@@ -8,7 +8,7 @@ import structlog
 from config.settings import Outbound
 from config.upstreams.schema import Breaker as BreakerLimits
 from config.upstreams.schema import Entry
-from proxy.upstream.address import target
+from proxy.upstream.address import socket_target, target
 from proxy.upstream.alias import renamed
 from proxy.upstream.breaker import Breaker, Pass, State
 from proxy.upstream.connect import connect, through
@@ -18,6 +18,7 @@ from proxy.upstream.origin import Origin
 from proxy.upstream.pool import Pool
 from proxy.upstream.request import Body, Header
 from proxy.upstream.way_out import proxy_for
+from proxy.upstream.websocket import Dial, Socket, open_socket
 
 _LONGEST_REST: Final = 60.0
 _MOST_RESTING: Final = 1000
@@ -34,6 +35,17 @@ class ClientRequest(NamedTuple):
     headers: list[Header]
     body: Body
     model: str
+
+
+class SocketRequest(NamedTuple):
+    """As ClientRequest, of a WebSocket. `secret` is one that the upstream gave out, None to use our key."""
+
+    path: bytes
+    query: bytes
+    headers: list[Header]
+    subprotocols: list[str]
+    model: str
+    secret: str | None = None
 
 
 class Upstream:
@@ -54,6 +66,12 @@ class Upstream:
         self._entry = entry
         self._breaker = Breaker(limits.failures, limits.cool_down)
         self._resting: dict[str, float] = {}
+        self._dial = Dial(
+            origin,
+            tls if tls is not None and origin.tls else origin.tls_context(),
+            connect if proxy is None else through(proxy, always_tunnel=True),
+            entry.timeouts,
+        )
         self._base = origin.target(b"")
         self._credentials = credentials(entry)
         self.closing = False
@@ -68,7 +86,7 @@ class Upstream:
             first_byte_timeout=entry.timeouts.first_byte,
             between_bytes_timeout=entry.timeouts.between_bytes,
             connector=connect if proxy is None else through(proxy),
-            tls=tls,
+            tls=self._dial.tls,
         )
 
     @property
@@ -88,6 +106,16 @@ class Upstream:
             request_headers(request.headers, self._credentials),
             body,
             sink,
+        )
+
+    async def open_socket(self, request: SocketRequest, model: str | None) -> Socket:
+        """`model` as in `send`. Raises Refused or Unreachable."""
+        place = socket_target(self._entry, request.path, request.query, model)
+        return await open_socket(
+            self._dial,
+            self._dial.origin.target(place).decode("ascii"),
+            request_headers(request.headers, credentials(self._entry, request.secret)),
+            request.subprotocols,
         )
 
     # How it fares
@@ -129,10 +157,13 @@ class Upstream:
         await self._pool.close()
 
 
-def credentials(entry: Entry) -> list[Header]:
-    """The headers that an upstream knows us by, and those that its entry adds."""
+def credentials(entry: Entry, secret: str | None = None) -> list[Header]:
+    """The headers that an upstream knows us by, and those that its entry adds. `secret` is one that it gave out itself,
+    in place of our key."""
     headers = [(name.lower().encode(), value.encode()) for name, value in entry.headers.items()]
-    if entry.api_key is not None:
+    if secret is not None:
+        headers.append((b"authorization", b"Bearer " + secret.encode()))
+    elif entry.api_key is not None:
         key = entry.api_key.get_secret_value().encode()
         headers.append((b"api-key", key) if entry.kind == "azure" else (b"authorization", b"Bearer " + key))
     return headers

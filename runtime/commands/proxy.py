@@ -7,6 +7,7 @@ from config.settings import Settings
 from proxy.app import create_app
 from runtime import ports
 from runtime.errors import require_stores
+from runtime.realtime import RealtimeProtocol
 from runtime.serve import serve
 from runtime.vault import with_secrets
 
@@ -17,5 +18,11 @@ async def command(settings: Settings, _options: argparse.Namespace, _environ: Ma
     app = create_app(with_secrets(settings, generate=False))
     listener = ports.listen(server.proxy_host, server.proxy_port)
     # Relayed answers bring the upstream's own date.
-    await serve(app, listener, grace_seconds=server.shutdown_grace_seconds, date_header=False)
+    await serve(
+        app,
+        listener,
+        grace_seconds=server.shutdown_grace_seconds,
+        date_header=False,
+        websockets=RealtimeProtocol,
+    )
     return 0

@@ -92,7 +92,9 @@ def test_a_transcription_that_reports_nothing_costs_the_speech_that_was_heard() 
     meter = RealtimeMeter()
     meter.feed(event("input_audio_buffer.speech_started", audio_start_ms=500, item_id="item_1"))
     meter.feed(event("input_audio_buffer.speech_stopped", audio_end_ms=3100, item_id="item_1"))
-    assert meter.feed(transcribed()) == RealtimeUse("item_1", "whisper-1", Usage(quantities={"seconds": 3}))
+    assert meter.feed(transcribed()) == RealtimeUse(
+        "item_1", "whisper-1", Usage(quantities={"seconds": 3}), reported=False
+    )
 
 
 def test_a_session_that_ends_amid_a_response_pays_for_what_it_got() -> None:
