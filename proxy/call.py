@@ -119,7 +119,8 @@ class Call:
     def on_body(self, data: bytes) -> None:
         if not self._kind_known:
             self._kind_known = True
-            if self._reckoning.status < 400 and not self._encoding and begins_stream(data):
+            asked_for = self.ticket.asked.stream and self._reckoning.status < 400
+            if asked_for and not self._encoding and begins_stream(data):
                 self._is_stream()
         self._reckoning.saw(data)
         if self._filter is not None:

@@ -17,12 +17,12 @@ from proxy.endpoints import asked as body
 from proxy.endpoints.asked import Asked
 from proxy.endpoints.catalogue import Match, find
 from proxy.errors import Refusal
+from proxy.foreseen import Foreseen, foresee
 from proxy.house import House
 from proxy.identity.attribution import project_of
 from proxy.identity.credentials import bearer
 from proxy.life import Action, Life
-from proxy.meter.prompt import Estimate
-from proxy.offer import check_plan, offer, prompt_of, quote_for
+from proxy.offer import check_plan, offer, quote_for
 from proxy.ownership.mentions import mentioned
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
@@ -71,11 +71,11 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     project_id = project_of(principal, headers)
     asked = body.read(match.endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
     places = await house.register.require(
-        principal, project_id, match.owned | mentioned(asked.body, asked.request)
+        principal, project_id, match.owned | mentioned(asked.as_json, asked.request)
     )
     quote = quote_for(asked, principal, house.prices)
     check_plan(asked, principal, quote)
-    offered = offer(asked, await _prompt(house, asked), quote)
+    offered = offer(asked, await _foresee(house, asked), quote)
     ticket = Ticket(
         request_id,
         principal,
@@ -126,7 +126,7 @@ async def _hold(
     return Call(house, life, ticket, verdict, scope, gone, send)
 
 
-async def _prompt(house: House, asked: Asked) -> Estimate:
+async def _foresee(house: House, asked: Asked) -> Foreseen:
     if len(asked.body) <= _COUNTED_ON_THE_LOOP:
-        return prompt_of(asked, house.tokenizers)
-    return await asyncio.to_thread(prompt_of, asked, house.tokenizers)
+        return foresee(asked, house.tokenizers)
+    return await asyncio.to_thread(foresee, asked, house.tokenizers)

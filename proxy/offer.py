@@ -6,13 +6,9 @@ from typing import Final
 from ledger.usage import Usage
 from proxy.endpoints.asked import Asked
 from proxy.errors import Refusal, unavailable
+from proxy.foreseen import Foreseen
 from proxy.identity.principal import Principal
-from proxy.meter.bounds import output_bound
-from proxy.meter.meters import chat, responses
-from proxy.meter.prompt import Estimate, count_prompt
 from proxy.meter.request import add_member, ask_for_usage
-from proxy.meter.tokenizer import Tokenizers
-from proxy.meter.tool_calls import calls_to_hold, searches_of_chat
 from proxy.pricing import PriceBook, Quote
 from proxy.quota.amounts import Demand
 from proxy.record.money import Money
@@ -20,26 +16,24 @@ from proxy.record.money import Money
 _SERVICE_TIERS: Final = frozenset({"flex", "priority"})
 _LEAST_OUTPUT: Final = 16
 """OpenAI accepts no smaller bound on every endpoint, and nothing useful fits into less."""
-_ONE_MORE_A_MESSAGE: Final = ("gpt-3.5-turbo", "gpt-35-turbo")
-_NONE: Final = Estimate(0, True)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`prompt` is what the input is taken for; `demand` holds a margin above it where that is not exact.
+    """`demand` holds a margin above what is foreseen where that is not exact.
 
     `most` is what is charged, and the answer's tokens beside it, where nobody can tell any more what was used; None
-    where that is the prompt alone.
+    where that is what is lost at once.
     """
 
-    prompt: Estimate
+    foreseen: Foreseen
     demand: Demand
     quote: Quote
     most: tuple[Usage, Money] | None = None
 
     @property
     def lost(self) -> tuple[Usage, Money]:
-        usage = Usage(input_tokens=self.prompt.tokens)
+        usage = self.foreseen.sunk
         return self.most or (usage, self.quote.money(usage))
 
 
@@ -62,6 +56,13 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
             code="model_not_allowed",
             param="model",
         )
+    if asked.request.get("output_format") == "svg":
+        raise Refusal(
+            400,
+            "Pictures drawn as SVG by a model of text can't be metered here.",
+            code="not_metered",
+            param="output_format",
+        )
     if quote.entry is None and not terms.allows_unpriced_models:
         raise Refusal(
             402,
@@ -82,47 +83,19 @@ def quote_for(asked: Asked, principal: Principal, prices: PriceBook) -> Quote:
         raise unavailable("Prices are not known yet. Try again.", "starting") from None
 
 
-def prompt_of(asked: Asked, tokenizers: Tokenizers) -> Estimate:
-    if not asked.endpoint.costs:
-        return _NONE
-    return count_prompt(asked.endpoint.template, asked.request, asked.model, tokenizers)
-
-
-def offer(asked: Asked, prompt: Estimate, quote: Quote) -> Offer:
+def offer(asked: Asked, foreseen: Foreseen, quote: Quote) -> Offer:
     """What to hold. An answer that the caller left unbounded may be granted less than the model's bound."""
-    tokens = prompt.tokens + _margin(asked, prompt)
-    output = 0
-    if asked.endpoint.costs:
-        output = output_bound(asked.endpoint.template, asked.request, asked.model)
+    tokens, output = foreseen.input_tokens, foreseen.output_tokens
     least = min(output, _LEAST_OUTPUT * choices(asked)) if may_be_bounded(asked) else output
     demand = Demand(
         tokens,
-        quote.most(tokens, 0, _calls(asked)),
+        quote.most(tokens, 0, foreseen.quantities),
         output,
         least,
         quote.most_per_output_token(tokens),
         len(asked.body),
     )
-    return Offer(prompt, demand, quote)
-
-
-def _calls(asked: Asked) -> dict[str, int]:
-    """Calls of the provider's own tools that the answer may make, each at its price."""
-    if asked.endpoint.meter is responses:
-        return calls_to_hold(asked.request, asked.model)
-    return searches_of_chat(asked.request, asked.model) if asked.endpoint.meter is chat else {}
-
-
-def _margin(asked: Asked, prompt: Estimate) -> int:
-    """Tokens held above the count, so that a prompt counted too low can't pass a limit. On recorded calls the
-    count was up to 18 too low for responses that are plain, up to 229 where tools are strict, and one a message for the
-    first version of gpt-3.5-turbo, which several names still lead to."""
-    if not prompt.exact:
-        return max(256, prompt.tokens // 4)
-    if asked.endpoint.meter is responses:
-        return 32
-    messages = asked.request.get("messages")
-    return len(messages) if isinstance(messages, list) and asked.model.startswith(_ONE_MORE_A_MESSAGE) else 0
+    return Offer(foreseen, demand, quote)
 
 
 def choices(asked: Asked) -> int:

@@ -130,8 +130,10 @@ class Reckoning:
             return self._all_that_is_held(), "hold"
 
     def _all_that_is_held(self) -> Usage:
-        held = self._ticket.offer.demand
-        return Usage(input_tokens=held.input_tokens, output_tokens=self._admitted.output)
+        held = self._ticket.offer.foreseen
+        return Usage(
+            input_tokens=held.input_tokens, output_tokens=self._admitted.output, quantities=held.quantities
+        )
 
     def _decoded(self, decoder: Decoder, data: bytes) -> bytes:
         try:
@@ -142,8 +144,8 @@ class Reckoning:
             return b""
 
     def _metered(self) -> tuple[Usage, UsageSource]:
-        asked = self._ticket.asked
-        request = Request(asked.model, asked.request, self._ticket.offer.prompt.tokens)
+        asked, foreseen = self._ticket.asked, self._ticket.offer.foreseen
+        request = Request(asked.model, asked.request, foreseen.prompt_tokens, audio=foreseen.audio)
         counter = self._house.tokenizers.for_model(asked.model)
         metered = asked.endpoint.meter(request, self._answer, counter)
         usage = metered.usage

@@ -41,7 +41,7 @@ class Ticket:
     def draft(self, *, spoken: bool = False) -> bytes:
         """The record as if nothing of an answer were delivered, for the hold. `spoken`: what will be delivered is
         sound."""
-        usage = Usage(input_tokens=self.offer.prompt.tokens)
+        usage = self.offer.foreseen.sunk
         return write_draft(self._made(usage, self.offer.quote.money(usage), spoken=spoken))
 
     def work(

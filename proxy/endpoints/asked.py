@@ -1,13 +1,15 @@
 """What a request asks for, read from its body: only what metering needs, all else is the upstream's to judge."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from proxy.endpoints import forms
 from proxy.endpoints.endpoint import Endpoint
 from proxy.errors import Refusal
+from proxy.meter.multipart import Form, is_form
 
 LABEL_HEADER: Final = b"x-tollkeeper-label"
 _LONGEST_LABEL: Final = 200
@@ -17,8 +19,8 @@ _BOUNDS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`body` as the client sent it, `request` decoded. `model` is empty for a call without a body, and where a prompt
-    stored upstream names it."""
+    """`body` as the client sent it, `request` decoded: a form's is made up of its texts. `model` is empty for a call
+    without a body, and where a prompt stored upstream names it."""
 
     endpoint: Endpoint
     body: bytes
@@ -26,13 +28,22 @@ class Asked:
     model: str
     stream: bool
     label: str | None
+    form: Form | None = None
+
+    @property
+    def as_json(self) -> bytes:
+        """The body, or what a form says in JSON."""
+        return self.body if self.form is None else orjson.dumps(self.request)
 
 
-def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Asked:
     """Raises Refusal 400 that names what can't be understood."""
     label = label_of(headers)
     if not endpoint.takes_body or (not body and not endpoint.needs_model):
         return Asked(endpoint, b"", {}, "", False, label)
+    if endpoint.takes == "form" and is_form(content_type := forms.content_type_of(headers)):
+        form, request = forms.read(content_type, body)
+        return _asked(endpoint, body, request, label, form)
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -43,6 +54,12 @@ def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]
         ) from None
     if not isinstance(request, dict):
         raise Refusal(400, "The body must be a JSON object.")
+    return _asked(endpoint, body, request, label, None)
+
+
+def _asked(
+    endpoint: Endpoint, body: bytes, request: Mapping[str, Any], label: str | None, form: Form | None
+) -> Asked:
     model = _model(endpoint, request)
     stream = request.get("stream")
     if stream is not None and not isinstance(stream, bool):
@@ -53,7 +70,7 @@ def read(endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]
         _check_count(request, name, 0)
     for name in ("n", "best_of"):
         _check_count(request, name, 1)
-    return Asked(endpoint, body, request, model, stream is True, label or _cleaned(_label(request)))
+    return Asked(endpoint, body, request, model, stream is True, label or _cleaned(_label(request)), form)
 
 
 def label_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -66,6 +83,8 @@ def label_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 def _model(endpoint: Endpoint, request: Mapping[str, Any]) -> str:
     model = request.get("model")
     if model is None:
+        if endpoint.default_model is not None:
+            return endpoint.default_model
         if not endpoint.needs_model:
             return ""
         if endpoint.creates == "response" and isinstance(request.get("prompt"), dict):

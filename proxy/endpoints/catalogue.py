@@ -6,10 +6,12 @@ from typing import Final
 
 from proxy.endpoints import (
     assistants,
+    audio,
     batches,
     chat,
     containers,
     fine_tuning,
+    images,
     responses,
     text,
     vector_stores,
@@ -18,7 +20,18 @@ from proxy.endpoints.endpoint import OBJECTS, Endpoint
 from proxy.errors import Refusal
 from proxy.ownership.mentions import is_tuned
 
-_FAMILIES: Final = (chat, text, responses, vector_stores, batches, fine_tuning, assistants, containers)
+_FAMILIES: Final = (
+    chat,
+    text,
+    responses,
+    vector_stores,
+    batches,
+    fine_tuning,
+    assistants,
+    containers,
+    images,
+    audio,
+)
 CATALOGUE: Final[tuple[Endpoint, ...]] = tuple(
     endpoint for family in _FAMILIES for endpoint in family.ENDPOINTS
 )

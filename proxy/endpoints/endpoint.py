@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from proxy.meter.metering import Meter
 from proxy.meter.meters import free
@@ -22,25 +22,29 @@ class Endpoint:
     """`meter` says what an answer used. `template` is a path; `{kind}` in it is the id of an object, which must be the
     caller's own where OBJECTS names the kind.
 
-    `output_bound` is the request's member that bounds the tokens of an answer where the caller set none; None where
-    an answer has no tokens or a bound of its own. `asks_usage`: streams report usage only when asked by
-    `stream_options`. `creates`: the kind of the object whose id the answer brings. `brings`: (path, kind) of other ids
-    in the answer that are the caller's from then on; a list on the path stands for each of its elements.
-    `needs_model`: a body without a model is refused. `defers`: the kind of work (deferred.kinds) that may go on
-    after its answer, and is charged when it has ended. `polls`: the kind of such work that it looks at, by the id in
-    its path. `unpaced`: the provider does that work when it suits it, so it counts against the limits of the period
-    alone. `lists`: its answer lists objects of all tenants, of which the caller gets its own.
+    `takes` is what its body is, where it has one: a form may be JSON as well; an upload is a form that passes as it
+    comes, and is not kept. `output_bound` is the request's member that bounds the tokens of an answer where the caller
+    set none; None where an answer has no tokens or a bound of its own. `asks_usage`: streams report usage only when
+    asked by `stream_options`. `creates`: the kind of the object whose id the answer brings. `brings`: (path, kind) of
+    other ids in the answer that are the caller's from then on; a list on the path stands for each of its elements.
+    `needs_model`: a body without a model is refused; `default_model` stands for one that names none. `defers`: the
+    kind of work (deferred.kinds) that may go on after its answer, and is charged when it has ended. `polls`: the kind
+    of such work that it looks at, by the id in its path. `unpaced`: the provider does that work when it suits it, so it
+    counts against the limits of the period alone. `lists`: its answer lists objects of all tenants, of which the caller
+    gets its own.
     """
 
     name: str
     method: str
     template: str
     meter: Meter = free
+    takes: Literal["json", "form", "upload"] = "json"
     output_bound: str | None = None
     asks_usage: bool = False
     creates: str | None = None
     brings: Sequence[tuple[str, str]] = ()
     needs_model: bool = False
+    default_model: str | None = None
     defers: str | None = None
     polls: str | None = None
     unpaced: bool = False

@@ -6,10 +6,10 @@ from typing import Final
 
 from proxy.endpoints.asked import Asked
 from proxy.endpoints.endpoint import Endpoint
+from proxy.foreseen import Foreseen
 from proxy.identity.principal import Principal
 from proxy.meter import meters
 from proxy.meter.models import family_of
-from proxy.meter.prompt import Estimate
 from proxy.meter.realtime import FIRST_TRANSCRIBER
 from proxy.meter.transcription import by_length
 from proxy.offer import Offer, check_plan, quote_for
@@ -26,7 +26,7 @@ _HEARD_SECONDS: Final = 900
 minutes."""
 _WRITTEN_A_SECOND: Final = 10
 """Tokens that a second of speech comes to in writing, at the most."""
-_NONE: Final = Estimate(0, True)
+_NONE: Final = Foreseen()
 
 
 def asking(model: str, label: str | None = None) -> Asked:

@@ -3,6 +3,8 @@
 import orjson
 
 from proxy.meter.members import MalformedJsonError, members, object_start
+from proxy.meter.multipart import read_form
+from proxy.meter.part_head import MalformedFormError
 
 
 def renamed(body: bytes, model: str) -> bytes:
@@ -19,4 +21,17 @@ def renamed(body: bytes, model: str) -> bytes:
         return body
     for start, end in reversed(spans):
         body = body[:start] + name + body[end:]
+    return body
+
+
+def renamed_in_form(body: bytes, content_type: bytes, model: str) -> bytes:
+    """As `renamed`, of a form."""
+    try:
+        texts = read_form(content_type, body).texts
+    except MalformedFormError:
+        return body
+    name = model.encode()
+    for text in reversed(texts):
+        if text.name == "model":
+            body = body[: text.start] + name + body[text.end :]
     return body

@@ -9,7 +9,7 @@ from config.settings import Outbound
 from config.upstreams.schema import Breaker as BreakerLimits
 from config.upstreams.schema import Entry
 from proxy.upstream.address import socket_target, target
-from proxy.upstream.alias import renamed
+from proxy.upstream.alias import renamed, renamed_in_form
 from proxy.upstream.breaker import Breaker, Pass, State
 from proxy.upstream.connect import connect, through
 from proxy.upstream.exchange import Exchange, Sink
@@ -98,7 +98,8 @@ class Upstream:
         """`model` is the upstream's own name for the model, None where that is the client's. As Pool.exchange."""
         body = request.body
         if model is not None and isinstance(body, bytes):
-            body = renamed(body, model)
+            kind = next((value for name, value in request.headers if name == b"content-type"), b"")
+            body = renamed_in_form(body, kind, model) if body.startswith(b"--") else renamed(body, model)
         place = target(self._entry, request.path, request.query, model or request.model)
         return self._pool.exchange(
             request.method.encode("ascii"),

@@ -188,7 +188,7 @@ async def test_an_organization_without_a_plan_is_told_so(house: System, tenant: 
         ("POST", "/v1/chat/completions/", 404),
         ("POST", "/v1/../v1/secret", 404),
         ("GET", "/v1/models/%2e%2e", 404),
-        ("POST", "/v1/images/generations", 404),
+        ("POST", "/v1/edits", 404),
         ("DELETE", "/v1", 404),
         ("GET", "/v1/models/a/b", 404),
     ],

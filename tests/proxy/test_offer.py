@@ -13,9 +13,10 @@ from ledger.exchange import Rate
 from ledger.rating import Tariff
 from proxy.endpoints import asked as body
 from proxy.endpoints.catalogue import find
+from proxy.foreseen import foresee
 from proxy.meter.tokenizer import Tokenizers
 from proxy.meter.usage import read_usage
-from proxy.offer import offer, prompt_of
+from proxy.offer import offer
 from proxy.pricing import Quote
 
 _ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def test_every_recorded_prompt_fits_into_its_hold() -> None:
             if not request.get("model"):
                 continue  # the deployment in an Azure path stands for it, which is no path of ours
             asked = body.read(find("POST", f"/v1{path}").endpoint, orjson.dumps(request), [])
-            held = offer(asked, prompt_of(asked, tokenizers), QUOTE).demand.input_tokens
+            held = offer(asked, foresee(asked, tokenizers), QUOTE).demand.input_tokens
             tried += 1
             if held < usage.input_tokens:
                 too_small.append((row["id"], held, usage.input_tokens))

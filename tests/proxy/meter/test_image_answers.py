@@ -43,7 +43,7 @@ def test_pictures_of_dall_e_are_counted_by_size_and_quality(
 
 @pytest.mark.parametrize(("n", "count"), [(3, 3), ("4", 4), (None, 1), ("x", 1), (True, 1), (10**9, 10)])
 def test_an_answer_that_cannot_be_read_costs_what_was_asked_for(n: object, count: int) -> None:
-    assert metered("dall-e-2", {"n": n}, b"\x00") == Metered(
+    assert metered("dall-e-2", {"model": "dall-e-2", "n": n}, b"\x00") == Metered(
         Usage(quantities={"image_1024x1024": count}), "unknown"
     )
 

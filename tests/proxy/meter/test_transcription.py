@@ -83,9 +83,10 @@ def test_recorded_audio_is_metered(corpus: list[dict[str, Any]]) -> None:
         form = read_form(
             row["request_headers"]["content-type"].encode(), base64.b64decode(row["request_body"])
         )
-        audio = length_of(bytes(form.files["file"]))
-        made = metered(Request(form.texts["model"], form.texts, audio=audio), row["response_body"].encode())
-        found[row["endpoint"].rsplit("/")[-1], form.texts.get("response_format"), made.source] = made.usage
+        audio = length_of(bytes(dict(form.files)["file"]))
+        texts = {text.name: text.value for text in form.texts}
+        made = metered(Request(texts["model"], texts, audio=audio), row["response_body"].encode())
+        found[row["endpoint"].rsplit("/")[-1], texts.get("response_format"), made.source] = made.usage
         if row["usage"] is not None:
             assert made == Metered(read_usage(row["usage"]) or Usage(), "provider")
     assert found["translations", "text", "tokenizer"].quantities == {"seconds": 4}

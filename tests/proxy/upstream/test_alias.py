@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.upstream.alias import renamed
+from proxy.upstream.alias import renamed, renamed_in_form
 
 
 def test_only_the_models_name_changes() -> None:
@@ -31,3 +31,19 @@ json = st.recursive(
 def test_any_object_keeps_all_but_its_model(request: dict[str, object], model: str) -> None:
     body = orjson.dumps(request | {"model": "before"})
     assert orjson.loads(renamed(body, model)) == request | {"model": model}
+
+
+FORM = b"multipart/form-data; boundary=B"
+
+
+def test_only_the_models_name_changes_in_a_form() -> None:
+    file = b'--B\r\nContent-Disposition: form-data; name="file"; filename="model"\r\n\r\n'
+    head = file + b'name="model"\r\n\r\nx\r\n--B\r\n'
+    named = b"content-disposition:form-data;name=model\r\n\r\n%b\r\n--B--\r\n"
+    body = head + named % b"whisper-1"
+    assert renamed_in_form(body, FORM, "largé") == head + named % "largé".encode()
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"--B--\r\n", b"--B\r\nname=model\r\n\r\nx\r\n--B--"])
+def test_a_form_without_a_model_stays_as_it_is(body: bytes) -> None:
+    assert renamed_in_form(body, FORM, "c") == body
