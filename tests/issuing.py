@@ -33,7 +33,7 @@ class IssuingRealm(Protocol):
     ) -> Account:
         """Somebody new, who comes by this client. `role` is the one in the organization; `admin` is Keycloak's word."""
 
-    def rotate(self) -> None:
+    def rotate(self) -> object:
         """From now on tokens are signed by a new key; the older ones stay published."""
 
 

@@ -24,7 +24,6 @@ DEMO_FILE = FILES / "demo/tollkeeper-users-0.json"
 
 _ADMIN = {"client_id": "admin-of-the-tests", "client_secret": "a secret of the tests"}
 _PASSWORD = "a password of the tests"
-_TOKEN = "protocol/openid-connect/token"
 
 _numbers = itertools.count(1)
 
@@ -41,11 +40,12 @@ class RealAccount:
     def token(self) -> str:
         return str(self.login()["access_token"])
 
-    def login(self, client: str | None = None) -> dict[str, Any]:
-        """What the token endpoint answers: access token, refresh token, and their lives."""
+    def login(self, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What the token endpoint answers: access, refresh and ID token."""
         return self.realm.grant(
+            headers,
             grant_type="password",
-            client_id=client or self.client,
+            client_id=self.client,
             username=self.email,
             password=_PASSWORD,
             scope="openid",
@@ -60,9 +60,13 @@ class RealRealm:
         self.issuer = f"{server.url}/realms/{name}"
         self._server = server
 
-    def grant(self, **form: str) -> dict[str, Any]:
+    @property
+    def token_url(self) -> str:
+        return f"{self.issuer}/protocol/openid-connect/token"
+
+    def grant(self, headers: Mapping[str, str] | None = None, **form: str) -> dict[str, Any]:
         """Asks the token endpoint, which must agree."""
-        answer = self._server.http.post(f"{self.issuer}/protocol/openid-connect/token", data=form)
+        answer = self._server.http.post(self.token_url, data=form, headers=headers)
         assert answer.status_code == 200, answer.text
         granted: dict[str, Any] = answer.json()
         return granted
@@ -176,8 +180,7 @@ class RealKeycloak:
         return made
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
-        form = {"grant_type": "client_credentials", **_ADMIN}
-        granted = self.http.post(f"{self.url}/realms/master/{_TOKEN}", data=form).raise_for_status().json()
+        granted = RealRealm(self, "master").grant(None, grant_type="client_credentials", **_ADMIN)
         answer = self.http.request(
             method,
             f"{self.url}/admin/realms{path}",

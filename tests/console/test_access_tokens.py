@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from console.operations import OPERATIONS
-from ledger.database import Pool, reading
-from tests.console.running import Console, Fields, Record, refused, serving
+from tests.console.running import Console, Fields, refused, serving
 from tests.keycloak import AUDIENCE, Key, Keycloak, Realm, rsa_key
 
 ADMIN: dict[str, Any] = {"realm_access": {"roles": ["ADMIN"]}}
@@ -30,17 +29,6 @@ async def get(console: Console, path: str, token: str) -> httpx.Response:
     return await console.nobody.get(path, headers={"authorization": f"Bearer {token}"})
 
 
-async def test_an_administrator_by_keycloak_may_what_the_admin_token_may(
-    console: Console, realm: Realm, pool: Pool
-) -> None:
-    headers = {"authorization": f"Bearer {realm.token(**ADMIN)}"}
-    made = await console.nobody.post("/api/admin/organizations", json={"name": "Atelier"}, headers=headers)
-    assert made.status_code == 201
-    async with reading(pool) as connection:
-        actor = await connection.fetchval("select actor from audit where object = $1", made.json()["id"])
-    assert actor == f"{realm.issuer}#{realm.claims()['sub']}"
-
-
 async def test_a_role_that_our_own_client_gave_counts_another_clients_does_not(
     console: Console, realm: Realm
 ) -> None:
@@ -58,22 +46,6 @@ async def test_every_admin_operation_refuses_a_member(
             path = operation.path.replace("{id}", organization["id"])
             headers = {"authorization": f"Bearer {token}"}
             refused(await console.nobody.request(operation.method, path, headers=headers), 403, says="ADMIN")
-
-
-async def test_a_member_sees_its_own_organization_only(
-    console: Console, realm: Realm, organization: Fields, record: Record
-) -> None:
-    other = await console.make("organizations", name="Another")
-    await record("req_ours", organization["id"])
-    await record("req_theirs", other["id"])
-    token = realm.token(organization_id=organization["id"])
-    rows = (await get(console, "/api/me/usage", token)).json()["data"]
-    assert [row["request_id"] for row in rows] == ["req_ours"]
-    for operation in OPERATIONS:
-        if operation.access == "key" and operation.method == "GET":
-            assert (await get(console, operation.path, token)).status_code == 200
-    (member,) = await console.all_pages(f"/api/admin/organizations/{organization['id']}/members", 10)
-    assert (member["issuer"], member["keycloak_user_id"]) == (realm.issuer, realm.claims()["sub"])
 
 
 async def test_tokens_that_are_not_good_open_nothing(

@@ -2,19 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
-from tests.keycloak import AUDIENCE, Key, Keycloak, Realm, forged, rsa_key
-from tests.system import System, Tenant, prepare, system
-
-CHAT = "/v1/chat/completions"
-BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}
+from tests.keycloak import Key, Keycloak, Realm, forged, rsa_key
+from tests.proxy.identity.trusting import call, refusal, system_that_trusts
+from tests.system import System
 
 
 @pytest.fixture(scope="module")
@@ -25,31 +21,9 @@ def realms(provider: Keycloak) -> tuple[Realm, Realm]:
 @pytest.fixture(scope="module")
 def trusting(postgres: Postgres, valkey: Valkey, realms: tuple[Realm, Realm]) -> Iterator[System]:
     """A data plane that trusts two issuers."""
-    name = "test_trusting"
-    asyncio.run(postgres.create_database(name))
-    asyncio.run(prepare(postgres.url(name)))
-    issuers = ", ".join(realm.issuer for realm in realms)
-    keycloak = {"KEYCLOAK_ISSUER": issuers, "KEYCLOAK_AUDIENCE": f"other, {AUDIENCE}"}
-    with system(postgres.url(name), valkey.url(9), **keycloak) as made:
+    with system_that_trusts(postgres, valkey.url(9), *realms) as made:
         made.start("upstream", "drain", "proxy")
         yield made
-
-
-def bearing(tenant: Tenant, credential: str) -> Tenant:
-    return replace(tenant, key=credential)
-
-
-async def call(trusting: System, tenant: Tenant, credential: str, **body: Any) -> httpx.Response:
-    async with trusting.client(bearing(tenant, credential)) as client:
-        return await client.post(CHAT, json={**BODY, **body})
-
-
-async def refusal(trusting: System, tenant: Tenant, credential: str) -> tuple[int, str, str]:
-    answer = await call(trusting, tenant, credential)
-    error = answer.json()["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert credential not in answer.text
-    return answer.status_code, error["code"], error["message"]
 
 
 async def test_each_issuer_opens_with_its_own_key_only(trusting: System, realms: tuple[Realm, Realm]) -> None:
@@ -57,9 +31,9 @@ async def test_each_issuer_opens_with_its_own_key_only(trusting: System, realms:
     tenant = await trusting.tenant()
     of_tenant: dict[str, Any] = {"organization_id": tenant.organization_id}
     for realm in realms:
-        assert (await call(trusting, tenant, realm.token(**of_tenant))).status_code == 200
+        assert (await call(trusting, realm.token(**of_tenant))).status_code == 200
     for realm, key in ((one, other.keys[0]), (other, one.keys[0])):
-        status, code, message = await refusal(trusting, tenant, realm.token(key=key, **of_tenant))
+        status, code, message = await refusal(trusting, realm.token(key=key, **of_tenant))
         assert (status, code) == (401, "invalid_api_key")
         assert "signature" in message
 
@@ -82,12 +56,12 @@ async def test_what_opens_nothing_is_refused_and_charged_to_nobody(
         realm.token(organization_id=tenant.organization_id) + "A" * 20_000,
     ]
     for token in tokens:
-        status, code, _ = await refusal(trusting, tenant, token)
+        status, code, _ = await refusal(trusting, token)
         assert (status, code) == (401, "invalid_api_key")
-    status, code, message = await refusal(trusting, tenant, realm.token())
+    status, code, message = await refusal(trusting, realm.token())
     assert (status, code) == (403, "organization_required")
     assert "organization_id" in message
-    assert (await call(trusting, tenant, tenant.key)).status_code == 200
+    assert (await call(trusting, tenant.key)).status_code == 200
     await trusting.records(tenant, 1)
 
 
@@ -97,7 +71,7 @@ async def test_a_rotated_key_is_found(trusting: System, realms: tuple[Realm, Rea
     realm.keys.insert(0, Key("rotated", "PS256", rsa_key(2)))
     tokens = [realm.token(organization_id=tenant.organization_id) for _ in range(20)]
     asked = realm.asked
-    answers = await asyncio.gather(*(call(trusting, tenant, token) for token in tokens))
+    answers = await asyncio.gather(*(call(trusting, token) for token in tokens))
     assert {answer.status_code for answer in answers} == {200}
     assert realm.asked == asked + 1
 
@@ -107,6 +81,6 @@ async def test_without_an_issuer_a_token_is_told_that_only_keys_are_accepted(
 ) -> None:
     tenant = await house.tenant()
     token = realm.token(organization_id=tenant.organization_id)
-    status, code, message = await refusal(house, tenant, token)
+    status, code, message = await refusal(house, token)
     assert (status, code) == (401, "invalid_api_key")
     assert "only API keys" in message

@@ -1,12 +1,8 @@
 """A running proxy that trusts an issuer: the same promises of the local one and of a real Keycloak."""
 
 import asyncio
-import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import httpx
 import pytest
 from redis.asyncio import Redis
 
@@ -15,25 +11,8 @@ from proxy.identity.lookups import FRESH_SECONDS
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
 from tests.issuing import IssuingRealm, Provider
-from tests.keycloak import AUDIENCE
-from tests.system import System, Tenant, prepare, system
-
-CHAT = "/v1/chat/completions"
-BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}
-
-_numbers = itertools.count(1)
-
-
-@contextmanager
-def system_that_trusts(postgres: Postgres, redis_url: str, *realms: IssuingRealm) -> Iterator[System]:
-    """Not started yet."""
-    name = f"test_trusting_{next(_numbers)}"
-    asyncio.run(postgres.create_database(name))
-    asyncio.run(prepare(postgres.url(name)))
-    issuers = ", ".join(realm.issuer for realm in realms)
-    trust = {"KEYCLOAK_ISSUER": issuers, "KEYCLOAK_AUDIENCE": f"other, {AUDIENCE}"}
-    with system(postgres.url(name), redis_url, **trust) as made:
-        yield made
+from tests.proxy.identity.trusting import call, members, refusal, system_that_trusts
+from tests.system import System
 
 
 @pytest.fixture(scope="module")
@@ -63,24 +42,6 @@ def remote(postgres: Postgres, valkey: Valkey, issuing: Provider) -> Iterator[tu
     with system_that_trusts(postgres, valkey.url(10), realm) as made:
         yield made, realm
     issuing.start()
-
-
-async def call(house: System, credential: str, **body: Any) -> httpx.Response:
-    headers = {"authorization": f"Bearer {credential}"}
-    async with httpx.AsyncClient(base_url=house.proxy_url, headers=headers, timeout=30) as client:
-        return await client.post(CHAT, json={**BODY, **body})
-
-
-async def refusal(house: System, credential: str) -> tuple[int, str, str]:
-    answer = await call(house, credential)
-    error = answer.json()["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert credential not in answer.text
-    return answer.status_code, error["code"], error["message"]
-
-
-async def members(house: System, tenant: Tenant) -> list[dict[str, Any]]:
-    return await house.fetch("select * from member where organization_id = $1", tenant.organization_id)
 
 
 async def test_a_call_with_a_token_is_recorded_for_its_member(trusting: System, realm: IssuingRealm) -> None:
