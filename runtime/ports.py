@@ -49,7 +49,10 @@ def _shared(host: str, port: int) -> socket.socket:
 
 
 def _socket(host: str) -> socket.socket:
-    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio knows it for TCP and lets what is accepted send without delay.
+    return socket.socket(
+        socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )
 
 
 def url(host: str, port: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from runtime.exits import stop_on_signal
+from runtime.http_protocol import HttpProtocol
 
 # Longer than a load balancer keeps its own side (60 s with most), so that it never sends into a closing one.
 KEEP_ALIVE_SECONDS = 75
@@ -48,7 +49,7 @@ async def serve(
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=HttpProtocol,
             ws="none" if websockets is None else websockets,
             ws_max_size=LARGEST_MESSAGE,
             ws_ping_interval=PING_SECONDS,
