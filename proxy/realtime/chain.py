@@ -49,12 +49,18 @@ class Chain:
         self._holding = 0
         self._used = False
         self._last = False
+        self._ending = False
         self._over = False
 
     @property
     def holds(self) -> bool:
         """Whether something may be sent that could lead to a response: nothing is under way without a hold."""
-        return not self._over and None not in self._running.values() and bool(self._free or self._running)
+        return (
+            not self._ending
+            and not self._over
+            and None not in self._running.values()
+            and bool(self._free or self._running)
+        )
 
     @property
     def busy(self) -> bool:
@@ -85,7 +91,7 @@ class Chain:
         if self._over:
             return _NOTHING
         if self._uncovered() or not (self._free or self._running):
-            return (Action(Do.END),)
+            return self._end()
         return (Action(Do.REFUSE),)
 
     def may_ask(self) -> bool:
@@ -97,7 +103,7 @@ class Chain:
 
     def wants_another(self) -> Actions:
         """A wish waits: it needs one hold more than there are."""
-        if self._over or len(self._free) + self._holding > self._asked:
+        if self._over or self._ending or len(self._free) + self._holding > self._asked:
             return _NOTHING
         return self._hold()
 
@@ -111,7 +117,9 @@ class Chain:
             return _NOTHING
         self._asked = max(0, self._asked - 1)
         self._running[response] = self._free.pop(0) if self._free else None
-        return _NOTHING if self._running[response] is not None or self._holding else self._hold()
+        if self._running[response] is not None or self._holding or self._ending:
+            return _NOTHING
+        return self._hold()
 
     def done(self, response: str, *, used: bool) -> Actions:
         """A response has ended; one that used nothing leaves its hold to the next."""
@@ -138,7 +146,7 @@ class Chain:
         self._free = [each for each in self._free if each != turn]
         self._running = {name: each for name, each in self._running.items() if each != turn}
         self._used = True
-        return (Action(Do.END),)
+        return self._end()
 
     def stops(self) -> Actions:
         """No further response shall begin: what is under way is the last."""
@@ -167,9 +175,15 @@ class Chain:
         return [name for name, turn in self._running.items() if turn is None]
 
     def _next(self) -> Actions:
-        if self._over or self._last or self._holding or self._free or self._running:
+        if self._over or self._ending or self._last or self._holding or self._free or self._running:
             return _NOTHING
         return self._hold()
+
+    def _end(self) -> Actions:
+        if self._ending:
+            return _NOTHING
+        self._ending = True
+        return (Action(Do.END),)
 
     def _hold(self) -> Actions:
         self._holding += 1

@@ -196,9 +196,10 @@ class Turns:
                     self._house.running.remove(turn)
                     turn.release()
                 case Action(Do.END):
-                    self._end("stopped", self._refusal)
+                    refusal, self._refusal = self._refusal, None
+                    self._end("stopped", refusal)
                 case Action(Do.REFUSE):
-                    pass  # who waits finds the refusal
+                    pass  # who waits finds the refusal, and its client is told
         self._changed.set()
 
     async def _hold(self) -> None:
