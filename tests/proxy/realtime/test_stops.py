@@ -107,7 +107,8 @@ async def test_a_session_of_a_killed_proxy_is_recorded_once_from_its_last_renewa
 
     async def renewed() -> bool | None:
         redis = Redis.from_url(mortal.redis_url)
-        delivered = [await redis.hget(key, "delivered") async for key in redis.scan_iter("*:hold:req_*")]
+        names = [key async for key in redis.scan_iter("*:hold:req_*") if await redis.type(key) == b"hash"]
+        delivered = [await redis.hget(name, "delivered") for name in names]
         await redis.aclose()
         return True if b"50" in delivered else None
 
