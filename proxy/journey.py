@@ -14,24 +14,19 @@ from ledger.ids import new_id
 from ledger.upstream_objects import Place
 from proxy.call import Call
 from proxy.endpoints import asked as body
-from proxy.endpoints.asked import Asked
 from proxy.endpoints.catalogue import Match, find
 from proxy.errors import Refusal
-from proxy.foreseen import Foreseen, foresee
 from proxy.house import House
 from proxy.identity.attribution import project_of
 from proxy.identity.credentials import bearer
 from proxy.life import Action, Life
-from proxy.offer import check_plan, offer, quote_for
+from proxy.offering import Offering
 from proxy.ownership.mentions import mentioned
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
 from proxy.relay.asgi import ClientGone, Receive, Scope, Send, read_body, send_error, until_gone
 from proxy.ticket import Ticket
-
-_COUNTED_ON_THE_LOOP: Final = 64 * 1024
-"""Bytes of a body up to which its tokens are counted here and now; a larger one is counted in a thread."""
 
 _DEFECT: Final = Refusal(
     500, "The server had an error while processing your request.", type="server_error", code="internal_error"
@@ -73,9 +68,8 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     places = await house.register.require(
         principal, project_id, match.owned | mentioned(asked.as_json, asked.request)
     )
-    quote = quote_for(asked, principal, house.prices)
-    check_plan(asked, principal, quote)
-    offered = offer(asked, await _foresee(house, asked), quote)
+    ways = house.route.ways(asked, _keeper(match, places))
+    asked, offered = await Offering(house, principal, project_id, places, match.ids).of(asked)
     ticket = Ticket(
         request_id,
         principal,
@@ -83,7 +77,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         asked,
         offered,
         started,
-        house.route.ways(asked, _keeper(match, places)),
+        ways,
         principal.scopes(project_id),
         match.ids,
     )
@@ -124,9 +118,3 @@ async def _hold(
         life.refused()
         raise refusal(verdict, principal.terms.tariff.currency)
     return Call(house, life, ticket, verdict, scope, gone, send)
-
-
-async def _foresee(house: House, asked: Asked) -> Foreseen:
-    if len(asked.body) <= _COUNTED_ON_THE_LOOP:
-        return foresee(asked, house.tokenizers)
-    return await asyncio.to_thread(foresee, asked, house.tokenizers)

@@ -1,13 +1,15 @@
 """Before the hold: may the plan have this, what may it cost, and what is sent upstream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ledger.usage import Usage
 from proxy.endpoints.asked import Asked
+from proxy.endpoints.endpoint import Endpoint
 from proxy.errors import Refusal, unavailable
 from proxy.foreseen import Foreseen
 from proxy.identity.principal import Principal
+from proxy.meter.prompt import run_bound
 from proxy.meter.request import add_member, ask_for_usage
 from proxy.pricing import PriceBook, Quote
 from proxy.quota.amounts import Demand
@@ -22,8 +24,8 @@ _LEAST_OUTPUT: Final = 16
 class Offer:
     """`demand` holds a margin above what is foreseen where that is not exact.
 
-    `most` is what is charged, and the answer's tokens beside it, where nobody can tell any more what was used; None
-    where that is what is lost at once.
+    `most` is what is charged, and the answer's tokens beside it, for work of which nobody can tell any more what it
+    used; None where that is what is foreseen.
     """
 
     foreseen: Foreseen
@@ -33,21 +35,27 @@ class Offer:
 
     @property
     def lost(self) -> tuple[Usage, Money]:
-        usage = self.foreseen.sunk
+        usage = replace(self.foreseen.sunk, quantities=self.foreseen.quantities)
         return self.most or (usage, self.quote.money(usage))
 
 
-def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
-    """Raises Refusal: 403 for what the plan excludes, 402 for a model without a price."""
-    terms, endpoint = principal.terms, asked.endpoint
+def check_endpoint(endpoint: Endpoint, principal: Principal) -> None:
+    """Raises Refusal 403 for what the plan excludes."""
+    terms = principal.terms
     if not terms.allows_endpoint(endpoint.name, endpoint.template):
         raise Refusal(
             403,
             f"The plan {terms.plan_name} does not include {endpoint.template}.",
             code="endpoint_not_allowed",
         )
-    if not endpoint.costs:
+
+
+def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
+    """Raises Refusal: 403 for what the plan excludes, 402 for a model without a price."""
+    check_endpoint(asked.endpoint, principal)
+    if not asked.endpoint.costs:
         return
+    terms = principal.terms
     model = asked.model or "that a stored prompt names"
     if not terms.allows_model(asked.model):
         raise Refusal(
@@ -94,6 +102,7 @@ def offer(asked: Asked, foreseen: Foreseen, quote: Quote) -> Offer:
         least,
         quote.most_per_output_token(tokens),
         len(asked.body),
+        paced=not asked.endpoint.unpaced,
     )
     return Offer(foreseen, demand, quote)
 
@@ -118,6 +127,8 @@ def body_for(asked: Asked, granted: int, demand: Demand) -> tuple[bytes, bool]:
         wish = ask_for_usage(body, asked.request)
         ours = wish.body is not body and not wish.by_client
         body = wish.body
+    if asked.endpoint.defers == "run":
+        body = add_member(body, "max_prompt_tokens", run_bound(asked.request, asked.model))
     if granted < demand.output and asked.endpoint.output_bound is not None:
         body = add_member(body, asked.endpoint.output_bound, granted // choices(asked))
     return body, ours

@@ -57,6 +57,11 @@ def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]
     return _asked(endpoint, body, request, label, None)
 
 
+def understood(endpoint: Endpoint, request: Mapping[str, Any]) -> Asked:
+    """As `read`, of what is decoded already and has no body of its own."""
+    return _asked(endpoint, b"", request, None, None)
+
+
 def _asked(
     endpoint: Endpoint, body: bytes, request: Mapping[str, Any], label: str | None, form: Form | None
 ) -> Asked:

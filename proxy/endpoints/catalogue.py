@@ -10,6 +10,7 @@ from proxy.endpoints import (
     batches,
     chat,
     containers,
+    evals,
     fine_tuning,
     images,
     responses,
@@ -29,6 +30,7 @@ _FAMILIES: Final = (
     fine_tuning,
     assistants,
     containers,
+    evals,
     images,
     audio,
 )

@@ -69,6 +69,7 @@ OBJECTS = frozenset(
         "container",
         "conversation",
         "eval",
+        "eval_run",
         "file",
         "fine_tuning_job",
         "model",

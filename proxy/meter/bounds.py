@@ -24,6 +24,8 @@ def output_bound(endpoint: str, request: Mapping[str, Any], model: str) -> int:
     most = family_of(model).max_output
     if "responses" in endpoint:
         return _given(request, "max_output_tokens") or most
+    if endpoint.endswith("/runs"):
+        return _given(request, "max_completion_tokens") or most
     if endpoint.endswith("chat/completions"):
         one = _given(request, "max_completion_tokens") or _given(request, "max_tokens") or most
         return one * _choices(request, "n")

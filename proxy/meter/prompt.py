@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from proxy.meter.messages import SYSTEM_ROLES, Conversation, Turn, add_chat
 from proxy.meter.models import UNKNOWN, Family, family_of
@@ -12,6 +12,8 @@ from proxy.meter.response_formats import format_of, format_text
 from proxy.meter.responses_input import add_responses
 from proxy.meter.tokenizer import ByteBound, Tokenizers
 from proxy.meter.tools import functions_of, other_tools, tools_text
+
+_LARGEST_THREAD: Final = 128_000
 
 
 class Estimate(NamedTuple):
@@ -32,6 +34,13 @@ def count_prompt(endpoint: str, request: Mapping[str, Any], model: str, tokenize
     return _count(endpoint, request, model, tokenizers.for_model(model))
 
 
+def run_bound(request: Mapping[str, Any], model: str) -> int:
+    """Tokens that all steps of a run may read together: what it says, else as much as its model's window holds, where
+    that is not larger than most threads."""
+    given = request.get("max_prompt_tokens")
+    return given if type(given) is int and given > 0 else min(family_of(model).context, _LARGEST_THREAD)
+
+
 def bound_prompt(endpoint: str, request: Mapping[str, Any], model: str) -> int:
     """An upper bound of the prompt, by bytes: some four times too much for plain text, but almost free."""
     return _count(endpoint, request, model, ByteBound()).tokens
@@ -39,6 +48,8 @@ def bound_prompt(endpoint: str, request: Mapping[str, Any], model: str) -> int:
 
 def _count(endpoint: str, request: Mapping[str, Any], model: str, counter: TokenCounter) -> Estimate:
     family = family_of(model)
+    if endpoint.endswith("/runs"):
+        return Estimate(run_bound(request, model), True)
     if endpoint.endswith("embeddings"):
         return Estimate(_listed(request.get("input"), counter), True)
     if endpoint.endswith("chat/completions"):

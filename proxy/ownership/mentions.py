@@ -22,6 +22,7 @@ _REFERENCES: Final = frozenset(
         "thread_id",
         "batch_id",
         "audio",
+        "source",
     }
 )
 """Members whose value, wherever they stand, is an id, a list of ids, or an object with an `id`."""
