@@ -104,6 +104,8 @@ class Keycloak(Group):
 
     audiences: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="KEYCLOAK_AUDIENCE")
     issuers: Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)] = Field((), alias="KEYCLOAK_ISSUER")
+    internal_url: HttpUrl | None = Field(None, alias="KEYCLOAK_INTERNAL_URL")
+    """Where Keycloak is reached from here, if not by the name that it gives itself to people."""
     admin_url: HttpUrl | None = Field(None, alias="KEYCLOAK_ADMIN_URL")
     admin_client_id: str | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_ID")
     admin_client_secret: SecretStr | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_SECRET")

@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import orjson
@@ -21,16 +21,22 @@ class KeysUnavailable(Exception):
 
 
 class Issuer:
-    """One issuer, named as in the claim `iss`. The client must follow no redirects, which is httpx' own default."""
+    """One issuer, named as in the claim `iss`. The client must follow no redirects, which is httpx' own default.
 
-    def __init__(self, name: str, client: httpx.AsyncClient) -> None:
+    `internal_url` is another scheme and host (and path before it) under which the issuer's paths are found: behind
+    a proxy, the name that it gives itself is often not the one that it is reached by from here.
+    """
+
+    def __init__(self, name: str, client: httpx.AsyncClient, internal_url: str | None = None) -> None:
         self.name = name
         self._client = client
+        self._internal_url = internal_url
+        self._origins = {_origin(name)} | ({_origin(internal_url)} if internal_url else set())
 
     async def keys(self) -> dict[str, SigningKey]:
         """The keys it signs with now, by `kid`. Raises KeysUnavailable.
 
-        They come over https, or from the very origin of an issuer that was configured without it.
+        They come over https, or from the very origin that was configured without it.
         """
         try:
             async with asyncio.timeout(FETCH_SECONDS):
@@ -41,19 +47,23 @@ class Issuer:
             raise KeysUnavailable(f"{type(error).__name__}: {error}") from error
 
     async def _read(self) -> dict[str, SigningKey]:
-        discovered = await self._document(self.name + _DISCOVERY)
+        discovered = await self._document(self._from_here(self.name + _DISCOVERY))
         if not isinstance(discovered, dict) or discovered.get("issuer") != self.name:
             raise ValueError("the discovery document is of another issuer")
         uri = discovered.get("jwks_uri")
         if not isinstance(uri, str) or not self._trusted(uri):
             raise ValueError("jwks_uri is neither https nor of the issuer's own origin")
-        return read_keys(await self._document(uri))
+        return read_keys(await self._document(self._from_here(uri)))
 
     def _trusted(self, uri: str) -> bool:
-        ours, theirs = urlsplit(self.name), urlsplit(uri)
-        if theirs.username is not None:
-            return False
-        return theirs.scheme == "https" or (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+        parts = urlsplit(uri)
+        return parts.username is None and (parts.scheme == "https" or _origin(uri) in self._origins)
+
+    def _from_here(self, url: str) -> str:
+        if self._internal_url is None or _origin(url) != _origin(self.name):
+            return url
+        parts = urlsplit(url)
+        return self._internal_url + urlunsplit(("", "", parts.path, parts.query, ""))
 
     async def _document(self, url: str) -> Any:
         async with self._client.stream("GET", url, headers=_HEADERS) as answer:
@@ -67,3 +77,8 @@ class Issuer:
                 if len(body) > _MOST_BYTES:
                     raise ValueError("its answer is too large")
         return orjson.loads(bytes(body))
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

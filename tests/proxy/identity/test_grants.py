@@ -16,9 +16,10 @@ import pytest
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
 from tests.issuing import APP
+from tests.keycloak import AUDIENCE
 from tests.proxy.identity.trusting import call, members, refusal, system_that_trusts
 from tests.real_keycloak import DEMO_FILE, RealKeycloak, RealRealm
-from tests.system import System
+from tests.system import System, prepare, system
 
 pytestmark = pytest.mark.keycloak
 
@@ -177,3 +178,22 @@ async def test_a_group_names_the_organization_of_its_people(trusting: System, re
     finally:
         realm.change_client(APP, directAccessGrantsEnabled=False)
     assert [member["keycloak_user_id"] for member in await members(trusting, tenant)] == [person.subject]
+
+
+async def test_keycloak_may_have_a_public_name_that_does_not_lead_there_from_here(
+    postgres: Postgres, valkey: Valkey, real_provider: RealKeycloak
+) -> None:
+    realm = real_provider.realm()
+    realm.admin("PUT", "", {"attributes": {"frontendUrl": "https://id.atelier.invalid"}})
+    public = f"https://id.atelier.invalid/realms/{realm.name}"
+    name = "test_public_name"
+    await postgres.create_database(name)
+    await prepare(postgres.url(name))
+    trust = {"KEYCLOAK_ISSUER": public, "KEYCLOAK_AUDIENCE": AUDIENCE}
+    trust["KEYCLOAK_INTERNAL_URL"] = real_provider.url
+    with system(postgres.url(name), valkey.url(11), **trust) as house:
+        house.start("upstream", "proxy")
+        tenant = await house.tenant()
+        token = realm.account(tenant.organization_id).token()
+        assert (await call(house, token)).status_code == 200
+        assert {member["issuer"] for member in await members(house, tenant)} == {public}

@@ -31,6 +31,21 @@ async def test_a_discovery_document_of_another_issuer_is_not_believed(
     assert realm.asked == 0
 
 
+@pytest.mark.parametrize("inside", [False, True])
+async def test_an_issuer_with_a_public_name_is_read_where_it_is_reached_from_here(
+    client: httpx.AsyncClient, realm: Realm, provider: Keycloak, inside: bool
+) -> None:
+    path = realm.issuer.removeprefix(provider.url)
+    realm.issuer = f"https://id.atelier.invalid{path}"
+    if inside:
+        # As Keycloak does with `hostname-backchannel-dynamic`.
+        realm.discovery["jwks_uri"] = f"{provider.url}{path}/protocol/openid-connect/certs"
+    assert list(await Issuer(realm.issuer, client, provider.url).keys()) == [realm.keys[0].kid]
+    realm.discovery["issuer"] = f"{provider.url}{path}"
+    with pytest.raises(KeysUnavailable, match="another issuer"):
+        await Issuer(realm.issuer, client, provider.url).keys()
+
+
 @pytest.mark.parametrize(
     "uri",
     [
