@@ -158,6 +158,16 @@ class System:
         finally:
             await redis.aclose()
 
+    async def forget_objects(self, tenant: Tenant) -> None:
+        """As if Redis had lost whose objects these are."""
+        redis = Redis.from_url(self.redis_url)
+        try:
+            lost = [key async for key in redis.scan_iter(f"*:owns:{tenant.organization_id}:*")]
+            assert lost
+            await redis.delete(*lost)
+        finally:
+            await redis.aclose()
+
     async def execute(self, query: str, *arguments: Any) -> None:
         connection = await asyncpg.connect(self.database_url, timeout=5)
         try:
