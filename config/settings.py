@@ -110,6 +110,15 @@ class Keycloak(Group):
     admin_client_id: str | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_ID")
     admin_client_secret: SecretStr | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_SECRET")
 
+    @field_validator("audiences")
+    @classmethod
+    def _of_our_own(cls, audiences: tuple[str, ...]) -> tuple[str, ...]:
+        if "account" in audiences:
+            raise ValueError(
+                "'account' stands in the tokens of every client; name the client or audience that is yours"
+            )
+        return audiences
+
     @field_validator("issuers")
     @classmethod
     def _with_an_audience(cls, issuers: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:

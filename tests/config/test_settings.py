@@ -62,10 +62,10 @@ def test_a_bad_value_is_refused_in_one_line_that_names_it_without_secrets(name: 
 def test_issuers_and_audiences_are_lists_parted_by_commas() -> None:
     issuers = "https://id.example.org/realms/a , http://127.0.0.1:8080/realms/b/,"
     keycloak = load_settings(
-        {"KEYCLOAK_ISSUER": issuers, "KEYCLOAK_AUDIENCE": "tollkeeper, account"}
+        {"KEYCLOAK_ISSUER": issuers, "KEYCLOAK_AUDIENCE": "tollkeeper, another"}
     ).keycloak
     assert keycloak.issuers == ("https://id.example.org/realms/a", "http://127.0.0.1:8080/realms/b")
-    assert keycloak.audiences == ("tollkeeper", "account")
+    assert keycloak.audiences == ("tollkeeper", "another")
     none = load_settings({}).keycloak
     assert (none.issuers, none.audiences) == ((), ())
 
@@ -74,6 +74,11 @@ def test_issuers_and_audiences_are_lists_parted_by_commas() -> None:
 def test_an_issuer_without_an_audience_is_refused(audience: str) -> None:
     with pytest.raises(SettingsError, match=r"^KEYCLOAK_ISSUER: needs KEYCLOAK_AUDIENCE beside it"):
         load_settings({"KEYCLOAK_ISSUER": "https://id.example.org/realms/a", "KEYCLOAK_AUDIENCE": audience})
+
+
+def test_an_audience_that_every_client_of_keycloak_has_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^KEYCLOAK_AUDIENCE: 'account' stands in the tokens of every"):
+        load_settings({"KEYCLOAK_AUDIENCE": "tollkeeper, account"})
 
 
 def test_an_unknown_name_of_ours_is_refused_with_the_nearest_known_one() -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from pydantic import TypeAdapter, ValidationError
+
 from ledger.members import Role
-from ledger.records import plain_text
+from ledger.records import Email, plain_text
 from proxy.errors import invalid_key
 
 ADMIN_ROLE: Final = "ADMIN"
@@ -16,7 +18,7 @@ LEEWAY_SECONDS: Final = 30.0
 """By how much Keycloak's clock and ours may differ."""
 
 _LONGEST_ID: Final = 255
-_LONGEST_EMAIL: Final = 254
+_EMAIL: Final = TypeAdapter[str](Email)
 _ROLES: Final[Mapping[str, Role]] = {role: role for role in get_args(Role)}
 
 
@@ -62,7 +64,7 @@ def person_of(claims: Mapping[str, Any], issuer: str, audiences: frozenset[str],
     return Person(
         issuer=issuer,
         subject=subject,
-        email=_text(claims.get("email"), _LONGEST_EMAIL),
+        email=_email(claims.get("email")),
         organization_id=_text(_one(claims.get("organization_id")), _LONGEST_ID),
         organization_role=_ROLES.get(str(_one(claims.get("organization_role"))).lower(), "member"),
         roles=frozenset(_roles(claims, audiences)),
@@ -116,4 +118,12 @@ def _text(claim: Any, longest: int) -> str | None:
     try:
         return plain_text(claim) if isinstance(claim, str) and 0 < len(claim) <= longest else None
     except ValueError:
+        return None
+
+
+def _email(claim: Any) -> str | None:
+    # In a realm that checks none, it may be anything.
+    try:
+        return None if claim is None else _EMAIL.validate_python(claim)
+    except ValidationError:
         return None
