@@ -10,6 +10,7 @@ from console.paging import Page, PageQuery, page_of, slice_of
 from ledger import members, organizations
 from ledger.announcements import announce
 from ledger.database import reading, transaction
+from ledger.errors import BadReferenceError
 from ledger.members import Member, Role
 from ledger.records import Email, plain_text
 
@@ -17,7 +18,8 @@ Issuer = Annotated[str, StringConstraints(max_length=500, strict=True), AfterVal
 
 
 class NewMember(Input):
-    """`issuer` and `keycloak_user_id` are the `iss` and `sub` of the person's tokens."""
+    """`issuer` and `keycloak_user_id` are the `iss` and `sub` of the person's tokens. Where one issuer is accepted,
+    it need not be named."""
 
     keycloak_user_id: Text
     issuer: Issuer = ""
@@ -27,7 +29,8 @@ class NewMember(Input):
 
 async def create(call: Call[NewMember, Nothing]) -> Member:
     async with transaction(call.services.pool) as connection:
-        made = await members.create(connection, call.actor, call.ids["id"], now=call.now, **dict(call.body))
+        fields = {**dict(call.body), "issuer": _issuer(call)}
+        made = await members.create(connection, call.actor, call.ids["id"], now=call.now, **fields)
     await announce(call.services.redis, made.organization_id)
     return made
 
@@ -37,3 +40,12 @@ async def listing(call: Call[Nothing, PageQuery]) -> Page[Member]:
         await organizations.get(connection, call.ids["id"])
         rows = await members.listing(connection, call.ids["id"], slice_of(call.query))
     return page_of(Page[Member], rows, call.query, lambda row: (row.joined_at, row.id))
+
+
+def _issuer(call: Call[NewMember, Nothing]) -> str:
+    """Raises BadReferenceError where it would be a member that no token is ever of."""
+    accepted = () if call.services.trust is None else call.services.trust.issuers
+    named = call.body.issuer or (accepted[0] if len(accepted) == 1 else "")
+    if accepted and named not in accepted:
+        raise BadReferenceError(f"must be an accepted issuer: {', '.join(accepted)}", "issuer")
+    return named

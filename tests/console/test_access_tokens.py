@@ -70,3 +70,22 @@ async def test_an_administrator_without_an_organization_has_none_to_see(
 ) -> None:
     token = realm.token(organization_id="org_nobody", **ADMIN)
     refused(await get(console, "/api/me/usage", token), 403, says="not known")
+
+
+async def test_a_member_who_was_named_before_its_first_token_is_found_by_it(
+    console: Console, realm: Realm, organization: Fields
+) -> None:
+    path = f"organizations/{organization['id']}/members"
+    person = realm.account(organization["id"], role="owner")
+    made = await console.make(path, keycloak_user_id=person.subject, role="billing")
+    assert made["issuer"] == realm.issuer
+    assert (await get(console, "/api/me/usage", person.token())).status_code == 200
+    assert await console.all_pages(f"/api/admin/{path}", 10) == [made]
+
+
+async def test_a_member_of_an_issuer_that_is_not_accepted_is_refused(
+    console: Console, realm: Realm, organization: Fields
+) -> None:
+    fields = {"keycloak_user_id": "u", "issuer": f"{realm.issuer}/"}
+    answer = await console.admin.post(f"/api/admin/organizations/{organization['id']}/members", json=fields)
+    refused(answer, 400, "issuer", says=realm.issuer)

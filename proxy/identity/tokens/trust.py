@@ -17,6 +17,7 @@ class Trust:
 
     def __init__(self, settings: Keycloak, now: Callable[[], datetime]) -> None:
         self._client = httpx.AsyncClient(timeout=FETCH_SECONDS)
+        self.issuers = settings.issuers
         issuers = [Issuer(name, self._client, settings.internal_url) for name in settings.issuers]
         self._rings = [KeyRing(issuer.name, issuer.keys) for issuer in issuers]
         self.verify = Verifier(self._rings, settings.audiences, now).verify
