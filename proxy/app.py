@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import orjson
 import structlog
@@ -17,13 +18,14 @@ from config.settings import Settings
 from ledger.database import DatabaseUnavailable, close_pool, open_pool
 from ledger.keys import KeyHasher
 from proxy.deferred.deferrals import Deferrals
+from proxy.endpoints.azure import as_openai
 from proxy.house import House
 from proxy.identity.api_keys import ApiKeys
 from proxy.identity.changes import listen
 from proxy.identity.directory import Directory
 from proxy.identity.identities import Identities, trust_of
 from proxy.identity.people import People
-from proxy.journey import travel
+from proxy.journey import DEPLOYMENT, travel
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
 from proxy.ownership.register import Register
@@ -64,6 +66,8 @@ class Proxy:
         self._redis: RedisPipeline | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan" and scope["path"].startswith("/openai/"):
+            scope = _as_openai(scope)
         if scope["type"] == "http":
             path = scope["path"]
             if self._house is not None and path.startswith("/v1"):
@@ -179,6 +183,20 @@ class Proxy:
         if not self._house.prices.known:
             reasons.append("prices have not been read from postgres yet")
         return reasons
+
+
+def _as_openai(scope: Scope) -> Scope:
+    """A call by Azure's path, as if it had come by OpenAI's."""
+    place = as_openai(scope["raw_path"], scope["query_string"])
+    if place is None:
+        return scope
+    return {
+        **scope,
+        "path": unquote(place.path.decode("ascii")),
+        "raw_path": place.path,
+        "query_string": place.query,
+        DEPLOYMENT: place.deployment,
+    }
 
 
 def _now() -> datetime:

@@ -27,6 +27,10 @@ from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
 from proxy.relay.asgi import ClientGone, Receive, Scope, Send, read_body, send_error, until_gone
 from proxy.ticket import Ticket
+from proxy.upstream.alias import named
+
+DEPLOYMENT: Final = "tollkeeper.deployment"
+"""Where the ASGI scope holds the model that an Azure path names; empty, or absent, where none did."""
 
 _DEFECT: Final = Refusal(
     500, "The server had an error while processing your request.", type="server_error", code="internal_error"
@@ -61,10 +65,14 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     """Everything before the hold, and the hold. Raises Refusal or ClientGone; nothing is held then."""
     started = monotonic()
     headers = scope["headers"]
-    match = find(scope["method"], scope["path"])
+    match = find(scope["method"], scope["raw_path"].decode("ascii"))
+    scope["raw_path"] = match.path
     principal = await house.identities.resolve(bearer(headers))
     project_id = project_of(principal, headers)
-    asked = body.read(match.endpoint, await read_body(receive, headers, house.max_body_bytes), headers)
+    content = await read_body(receive, headers, house.max_body_bytes)
+    if deployment := scope.get(DEPLOYMENT):
+        content = named(content, headers, deployment)
+    asked = body.read(match.endpoint, content, headers)
     places = await house.register.require(
         principal, project_id, match.owned | mentioned(asked.as_json, asked.request)
     )

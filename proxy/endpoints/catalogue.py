@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote, unquote
 
 from proxy.endpoints import (
     assistants,
@@ -39,14 +40,19 @@ CATALOGUE: Final[tuple[Endpoint, ...]] = tuple(
 )
 
 _LONGEST_ID: Final = 256
+_NOT_IN_IDS: Final = frozenset("%\\?#")
+_UNQUOTED: Final = "!$&'()*+,;=:@"
+"""Beside letters, digits and `-._~`; the rest of an id is percent-encoded, as OpenAI's SDKs do it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An endpoint, and the ids that stand in the path: kind -> id."""
+    """An endpoint, and the ids that stand in the path: kind -> id. `path` is what goes upstream: the same path, written
+    in the one way that everybody reads alike."""
 
     endpoint: Endpoint
     ids: Mapping[str, str]
+    path: bytes
 
     @property
     def owned(self) -> set[str]:
@@ -90,15 +96,20 @@ _ROOT: Final = _tree(CATALOGUE)
 
 
 def find(method: str, path: str) -> Match:
-    """The endpoint of a call. Raises Refusal: 404 for a path that is not in the catalogue, 405 for its method."""
+    """The endpoint of a call; `path` is percent-encoded. Raises Refusal: 404 for a path that is not in the catalogue,
+    405 for its method."""
     node: _Node | None = _ROOT
     ids: dict[str, str] = {}
-    for segment in path.split("/")[1:]:
+    written = ""
+    for encoded in path.split("/")[1:]:
         assert node is not None
+        segment = unquote(encoded) if "%" in encoded else encoded
         following = node.named.get(segment)
-        if following is None and node.kind is not None and _is_id(segment):
+        if following is None and node.kind is not None and _is_id(node.kind, segment):
             ids[node.kind] = segment
             following = node.any_id
+            segment = quote(segment, safe=_UNQUOTED)
+        written += "/" + segment
         node = following
         if node is None:
             break
@@ -113,8 +124,12 @@ def find(method: str, path: str) -> Match:
             code="method_not_supported",
             headers=((b"allow", allowed.encode()),),
         )
-    return Match(endpoint, ids)
+    return Match(endpoint, ids, written.encode("ascii"))
 
 
-def _is_id(segment: str) -> bool:
-    return segment not in ("", ".", "..") and len(segment) <= _LONGEST_ID and segment.isprintable()
+def _is_id(kind: str, segment: str) -> bool:
+    """Whether it can be an id, and can be read as nothing else by anybody: only a model's name may have parts."""
+    if len(segment) > _LONGEST_ID or not segment.isprintable() or not _NOT_IN_IDS.isdisjoint(segment):
+        return False
+    parts = segment.split("/") if kind == "model" else [segment]
+    return all(part not in ("", ".", "..") and "/" not in part for part in parts)

@@ -39,14 +39,20 @@ def ask_for_usage(raw: bytes, request: Mapping[str, Any]) -> Asked:
 
 
 def add_member(raw: bytes, name: str, value: int) -> bytes:
-    """Put the member `name` into a JSON object, or set it where it is there. Raises MalformedJsonError."""
+    """As `put_member`."""
+    return put_member(raw, name, b"%d" % value)
+
+
+def put_member(raw: bytes, name: str, value: bytes) -> bytes:
+    """Put the member `name` into a JSON object, or set it where it is there; `value` is JSON. Raises
+    MalformedJsonError."""
     start = object_start(raw)
     found = list(members(raw, start))
     given = [member for member in found if member.key == name]
     if not given:
-        return _appended(raw, start, found, b'"%b":%d' % (name.encode(), value))
+        return _appended(raw, start, found, b'"%b":%b' % (name.encode(), value))
     for member in reversed(given):
-        raw = raw[: member.value_start] + b"%d" % value + raw[member.value_end :]
+        raw = raw[: member.value_start] + value + raw[member.value_end :]
     return raw
 
 

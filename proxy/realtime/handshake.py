@@ -58,10 +58,9 @@ def read(scope: Scope) -> Handshake:
 
 
 def _credential(headers: Headers, offered: Sequence[str]) -> str:
-    if any(name == b"authorization" for name, _ in headers):
+    if any(name in (b"authorization", b"api-key") for name, _ in headers):
         return bearer(headers)
-    key = next((value.decode("latin-1") for name, value in headers if name == b"api-key"), None)
-    return key or _after(_KEY_PROTOCOL, offered) or bearer(headers)
+    return _after(_KEY_PROTOCOL, offered) or bearer(headers)
 
 
 def _after(prefix: str, offered: Sequence[str]) -> str | None:

@@ -1,10 +1,13 @@
 """A model's name changed within the bytes of a request. Pure."""
 
+from collections.abc import Iterable
+
 import orjson
 
 from proxy.meter.members import MalformedJsonError, members, object_start
-from proxy.meter.multipart import read_form
+from proxy.meter.multipart import boundary_of, is_form, read_form
 from proxy.meter.part_head import MalformedFormError
+from proxy.meter.request import put_member
 
 
 def renamed(body: bytes, model: str) -> bytes:
@@ -35,3 +38,18 @@ def renamed_in_form(body: bytes, content_type: bytes, model: str) -> bytes:
         if text.name == "model":
             body = body[: text.start] + name + body[text.end :]
     return body
+
+
+def named(body: bytes, headers: Iterable[tuple[bytes, bytes]], model: str) -> bytes:
+    """`body`, of JSON or a form, with `model` as its model, whether it named one or not. What is neither stays as it
+    is."""
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    try:
+        if not is_form(kind):
+            return put_member(body, "model", orjson.dumps(model))
+        if any(text.name == "model" for text in read_form(kind, body).texts):
+            return renamed_in_form(body, kind, model)
+        part = b'--%b\r\ncontent-disposition: form-data; name="model"\r\n\r\n%b\r\n'
+        return part % (boundary_of(kind), model.encode()) + body
+    except (MalformedJsonError, MalformedFormError):
+        return body

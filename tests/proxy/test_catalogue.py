@@ -43,3 +43,43 @@ def test_no_other_path_passes(path: str) -> None:
     with pytest.raises(Refusal) as refused:
         find("GET", path)
     assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("/v1/responses/resp_1", "/v1/responses/resp_1"),
+        ("/v1/responses/%72esp_1", "/v1/responses/resp_1"),
+        ("/v1/%72esponses/resp_1", "/v1/responses/resp_1"),
+        ("/v1/models/ft:gpt-4o:org::1", "/v1/models/ft:gpt-4o:org::1"),
+        ("/v1/models/meta%2FLlama%203", "/v1/models/meta%2FLlama%203"),
+        ("/v1/models/%C3%A9", "/v1/models/%C3%A9"),
+    ],
+)
+def test_what_goes_upstream_is_written_in_one_way(path: str, written: str) -> None:
+    match = find("GET", path)
+    assert match.path == written.encode()
+    assert find("GET", written) == match
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/responses/resp_1%2Finput_items",
+        "/v1/responses/resp_1%2F..%2Fresp_2",
+        "/v1/responses/..%5Cresp_1",
+        "/v1/responses/resp_1%252Fcancel",
+        "/v1/responses/resp_1%3Fstream",
+        "/v1/responses/resp_1%00",
+        "/v1/responses/%2e%2e",
+        "/v1%2Fresponses/resp_1",
+        "/v1/models/a%2F..%2Fb",
+        "/v1/models/%2Fa",
+        "/v1/threads/thread_1/messages/..%2F..%2Fthread_2",
+        "//v1/responses/resp_1",
+    ],
+)
+def test_a_path_that_may_be_read_in_two_ways_does_not_pass(path: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        find("GET", path)
+    assert refused.value.status == 404

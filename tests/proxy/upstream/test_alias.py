@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.upstream.alias import renamed, renamed_in_form
+from proxy.upstream.alias import named, renamed, renamed_in_form
 
 
 def test_only_the_models_name_changes() -> None:
@@ -47,3 +47,34 @@ def test_only_the_models_name_changes_in_a_form() -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b"--B--\r\n", b"--B\r\nname=model\r\n\r\nx\r\n--B--"])
 def test_a_form_without_a_model_stays_as_it_is(body: bytes) -> None:
     assert renamed_in_form(body, FORM, "c") == body
+
+
+JSON_HEADERS = [(b"content-type", b"application/json")]
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        (b'{"n": 1.00}', b'{"n": 1.00,"model":"ours"}'),
+        (b"{}", b'{"model":"ours"}'),
+        (b'{"model":null}', b'{"model":"ours"}'),
+        (b'{"model":"a","model":"b"}', b'{"model":"ours","model":"ours"}'),
+        (b"[]", b"[]"),
+        (b"", b""),
+        (b'{"a":', b'{"a":'),
+    ],
+)
+def test_a_model_is_given_to_whoever_names_none(body: bytes, given: bytes) -> None:
+    assert named(body, JSON_HEADERS, "ours") == given
+
+
+def test_a_model_is_given_to_a_form() -> None:
+    headers = [(b"content-type", FORM)]
+    part = b'--B\r\ncontent-disposition: form-data; name="model"\r\n\r\nours\r\n'
+    other = b'--B\r\ncontent-disposition: form-data; name="n"\r\n\r\n1\r\n'
+    assert named(other + b"--B--\r\n", headers, "ours") == part + other + b"--B--\r\n"
+    assert (
+        named(part + other + b"--B--\r\n", headers, "theirs")
+        == part.replace(b"ours", b"theirs") + other + b"--B--\r\n"
+    )
+    assert named(b"no form", headers, "ours") == b"no form"
