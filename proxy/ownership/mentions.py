@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-_REFERENCES: Final = frozenset(
+from proxy.ownership.names import check_names
+
+REFERENCES: Final = frozenset(
     {
         "previous_response_id",
         "response_id",
@@ -22,14 +24,22 @@ _REFERENCES: Final = frozenset(
         "thread_id",
         "batch_id",
         "audio",
-        "source",
+        "comparison_response_id",
     }
 )
 """Members whose value, wherever they stand, is an id, a list of ids, or an object with an `id`."""
 _ITEMS: Final = frozenset({"input", "items"})
-"""Lists in which an element with nothing but an id refers to an item of an earlier answer."""
-_FREE_FORM: Final = frozenset({"metadata", "parameters", "schema", "prompt"})
-"""Members whose inside is the caller's own, or the account's: no reference of the API stands there."""
+"""Lists in which an element may refer to an item of an earlier answer by its id."""
+_NAMING: Final = ("item_reference", "file_id")
+"""Types of objects that name another by their `id`, wherever they stand."""
+_OWN_CONTENT: Final = {
+    "reasoning": ("encrypted_content", "content"),
+    "image_generation_call": ("result",),
+    "compaction": ("encrypted_content",),
+}
+"""Items that the provider looks up by their id, unless they bring one of these."""
+_FREE_FORM: Final = frozenset({"metadata", "parameters", "schema"})
+"""Members whose inside is the caller's own: no reference of the API stands there."""
 _MARKS: Final = (b"_id", b"_file", b'"ft:', b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
 """One of these is in every body that refers to an object: the names themselves, or what can spell them otherwise."""
 _NO_IDS: Final = frozenset({"auto", "none"})
@@ -41,9 +51,11 @@ def is_tuned(model: str) -> bool:
 
 
 def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:
-    """All ids that `request` (`body`, decoded) refers to."""
-    if not any(mark in body for mark in _MARKS):
+    """All ids that `request` (`body`, decoded) refers to. Raises Refusal 400 for what can be read in two ways."""
+    lowered = body.lower()
+    if not any(mark in lowered for mark in _MARKS):
         return set()
+    check_names(body)
     found: set[str] = set()
     waiting: list[Any] = [request]
     while waiting:
@@ -53,13 +65,19 @@ def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:
             continue
         if not isinstance(value, Mapping):
             continue
-        for name, member in value.items():
-            if name in _REFERENCES:
+        if value.get("type") in _NAMING:
+            found.update(_named(value))
+        for spelled, member in value.items():
+            name = spelled.lower()  # some providers read any case
+            if name in REFERENCES:
                 found.update(_named(member))
             elif name == "model" and isinstance(member, str) and is_tuned(member):
                 found.add(member)
             elif name in _ITEMS and isinstance(member, list):
                 found.update(item["id"] for item in member if _is_reference(item))
+            elif name == "prompt":
+                # A prompt that the account keeps: its variables are texts, or parts such as files.
+                member = _variables(member)
             if name not in _FREE_FORM and isinstance(member, (list, Mapping)):
                 waiting.append(member)
     return found - _NO_IDS
@@ -74,8 +92,18 @@ def _named(value: Any) -> Iterator[str]:
         yield value["id"]
 
 
+def _variables(prompt: Any) -> list[Any]:
+    variables = prompt.get("variables") if isinstance(prompt, Mapping) else None
+    return list(variables.values()) if isinstance(variables, Mapping) else []
+
+
 def _is_reference(item: Any) -> bool:
-    return isinstance(item, Mapping) and isinstance(item.get("id"), str) and set(item) <= {"id", "type"}
+    if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
+        return False
+    kind = item.get("type")
+    if isinstance(kind, str) and kind in _OWN_CONTENT:
+        return not any(item.get(name) for name in _OWN_CONTENT[kind])
+    return set(item) <= {"id", "type"}
 
 
 def brought(answer: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.errors import Refusal
 from proxy.ownership.mentions import brought, mentioned
 
 
@@ -35,6 +36,18 @@ def of(request: dict[str, Any]) -> set[str]:
             {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}]},
             {"file-1"},
         ),
+        ({"input": [{"type": "item_reference", "id": "msg_1", "status": "x"}]}, {"msg_1"}),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": [{"text": "x"}]}]}, {"rs_1"}),
+        ({"input": [{"type": "image_generation_call", "id": "ig_1", "result": None}]}, {"ig_1"}),
+        ({"items": [{"type": "compaction", "id": "cmp_1", "encrypted_content": ""}]}, {"cmp_1"}),
+        ({"data_source": {"source": {"type": "file_id", "id": "file-1"}}}, {"file-1"}),
+        ({"data_source": {"model": "ft:gpt-4o:x::1"}}, {"ft:gpt-4o:x::1"}),
+        ({"prompt_cache_options": {"comparison_response_id": "resp_1"}}, {"resp_1"}),
+        (
+            {"prompt": {"id": "pmpt_1", "variables": {"it": {"type": "input_file", "file_id": "file-1"}}}},
+            {"file-1"},
+        ),
+        ({"Previous_Response_ID": "resp_1"}, {"resp_1"}),
         ({"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}}, {"vs_1"}),
     ],
 )
@@ -47,6 +60,10 @@ def test_a_reference_is_found(request_: dict[str, Any], ids: set[str]) -> None:
     [
         {"metadata": {"file_id": "mine", "conversation": "x"}},
         {"prompt": {"id": "pmpt_1", "variables": {"file_id": "x"}}},
+        {"prompt": [[1, 2]], "conversation": None},
+        {"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}]},
+        {"input": [{"type": "reasoning", "id": "rs_1", "content": [{"text": "x"}]}]},
+        {"input": [{"type": "image_generation_call", "id": "ig_1", "result": "x"}]},
         {"tools": [{"type": "function", "parameters": {"properties": {"file_id": {"id": "x"}}}}]},
         {"text": {"format": {"schema": {"properties": {"conversation_id": "x"}}}}},
         {"input": [{"role": "user", "id": "msg_1", "content": "the file_id is file-1"}]},
@@ -62,6 +79,29 @@ def test_what_only_looks_like_a_reference_is_none(request_: dict[str, Any]) -> N
 def test_a_reference_cannot_be_hidden_by_escapes() -> None:
     body = b'{"previous\\u005fresponse\\u005fid":"resp_1","input":[{"\\u0069d":"msg_1"}]}'
     assert mentioned(body, orjson.loads(body)) == {"resp_1", "msg_1"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"previous_response_id":"resp_1","previous_response_id":"resp_2"}',
+        b'{"previous_response_id":"resp_1","previous\\u005fresponse_id":null}',
+        b'{"input":[{"type":"item_reference","id":"msg_1","id":"msg_2"}]}',
+        b'{"metadata":{"a":"1","a":"2"},"file_id":"file-1"}',
+    ],
+)
+def test_a_reference_cannot_be_hidden_behind_another(body: bytes) -> None:
+    with pytest.raises(Refusal, match="stands twice"):
+        mentioned(body, orjson.loads(body))
+
+
+def test_a_body_too_deep_to_be_checked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(json, "loads", exhausted)  # how deep it goes depends on the interpreter
+    with pytest.raises(Refusal, match="too deeply"):
+        mentioned(b'{"file_id":[[]]}', {"file_id": [[]]})
 
 
 @given(st.integers(1, 200))

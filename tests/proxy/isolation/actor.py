@@ -1,0 +1,77 @@
+"""One of two tenants: its calls, and whether they came through to the provider."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from tests.system import System, Tenant
+from tests.wire import WireClient
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """`reached`: the provider's own books know of the request."""
+
+    status: int
+    body: bytes
+    reached: bool
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Actor:
+    house: System
+    tenant: Tenant
+    client: httpx.AsyncClient
+
+    async def call(self, method: str, path: str, **options: Any) -> Answered:
+        """`options` as httpx has them."""
+        name = f"isolation-{next(_numbers)}"
+        headers = {
+            "authorization": f"Bearer {self.tenant.key}",
+            "x-client-request-id": name,
+            "x-sim": "tokens=2",
+        }
+        answer = await self.client.request(method, self.house.proxy_url + path, headers=headers, **options)
+        return Answered(answer.status_code, answer.content, await self._reached(name))
+
+    async def spell(self, method: str, target: str, body: bytes | None = None) -> Answered:
+        """As `call`, the request's target just as it is written here."""
+        name = f"isolation-{next(_numbers)}"
+        lines = [
+            f"{method} {target} HTTP/1.1",
+            f"host: {urlsplit(self.house.proxy_url).netloc}",
+            f"authorization: Bearer {self.tenant.key}",
+            f"x-client-request-id: {name}",
+            "x-sim: tokens=2",
+            "connection: close",
+        ]
+        if body is not None:
+            lines += ["content-type: application/json", f"content-length: {len(body)}"]
+        wire = await WireClient.connect(self.house.proxy_url)
+        wire.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
+        answer = await wire.read_all()
+        wire.leave()
+        head, _, content = answer.partition(b"\r\n\r\n")
+        return Answered(int(head.split(b" ", 2)[1]), content, await self._reached(name))
+
+    async def made(self, path: str, **options: Any) -> dict[str, Any]:
+        """What a POST creates."""
+        answer = await self.call("POST", path, **options)
+        assert answer.status in (200, 201), (path, answer.body)
+        made: dict[str, Any] = answer.json
+        return made
+
+    async def _reached(self, name: str) -> bool:
+        books = f"{self.house.upstream_url}/simulator/books"
+        report = (await self.client.get(books, params={"client_request_id": name})).json()
+        return bool(report["requests"])
