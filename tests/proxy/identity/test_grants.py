@@ -1,13 +1,7 @@
 """The product's realm in a real Keycloak, by each way in that it offers, before a running proxy."""
 
-import base64
-import re
-import secrets
 from collections.abc import Iterator
-from hashlib import sha256
-from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import orjson
@@ -17,6 +11,7 @@ from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
 from tests.issuing import APP
 from tests.keycloak import AUDIENCE
+from tests.proxy.identity.logins import PAGE, login_in_a_browser, login_on_a_device
 from tests.proxy.identity.trusting import call, members, refusal, system_that_trusts
 from tests.real_keycloak import DEMO_FILE, RealKeycloak, RealRealm
 from tests.system import System, prepare, system
@@ -24,7 +19,6 @@ from tests.system import System, prepare, system
 pytestmark = pytest.mark.keycloak
 
 SERVICE = "tollkeeper-service"
-PAGE = "http://127.0.0.1:8001/"
 
 
 @pytest.fixture(scope="module")
@@ -45,37 +39,6 @@ def belongs(realm: RealRealm, username: str, organization_id: str) -> None:
     user = realm.admin("GET", f"/users/{user['id']}")
     attributes = {**user.get("attributes", {}), "organization_id": [organization_id]}
     realm.admin("PUT", f"/users/{user['id']}", {**user, "attributes": attributes})
-
-
-def login_in_a_browser(realm: RealRealm, username: str, password: str) -> dict[str, Any]:
-    """Authorization code with PKCE, by the login page."""
-    verifier = secrets.token_urlsafe(48)
-    challenge = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    asked = {
-        "client_id": APP,
-        "response_type": "code",
-        "redirect_uri": PAGE,
-        "scope": "openid",
-        "code_challenge": challenge,
-        "code_challenge_method": "S256",
-        "state": "s",
-    }
-    with httpx.Client(timeout=30) as browser:
-        page = browser.get(f"{realm.issuer}/protocol/openid-connect/auth", params=asked)
-        form = re.search(r'<form id="kc-form-login"[^>]*action="([^"]+)"', page.text, re.DOTALL)
-        assert form is not None
-        # They are for https only, or for this machine, which browsers know to be safe and httpx does not.
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar)
-        answer = browser.post(
-            unescape(form[1]), data={"username": username, "password": password}, headers={"cookie": cookies}
-        )
-    assert answer.status_code == 302
-    place = answer.headers["location"]
-    assert place.startswith(PAGE)
-    (code,) = parse_qs(urlsplit(place).query)["code"]
-    return realm.grant(
-        grant_type="authorization_code", client_id=APP, code=code, redirect_uri=PAGE, code_verifier=verifier
-    )
 
 
 def demo_users() -> list[dict[str, Any]]:
@@ -106,6 +69,14 @@ def test_the_page_s_client_takes_no_passwords_and_no_code_without_its_proof(real
     answer = httpx.get(f"{realm.issuer}/protocol/openid-connect/auth", params=asked, timeout=30)
     assert answer.status_code == 302
     assert "code_challenge" in answer.headers["location"]
+
+
+async def test_a_command_line_logs_in_by_a_link(trusting: System, realm: RealRealm) -> None:
+    tenant = await trusting.tenant()
+    user = demo_users()[1]
+    belongs(realm, user["username"], tenant.organization_id)
+    granted = login_on_a_device(realm, user["username"], user["credentials"][0]["value"])
+    assert (await call(trusting, granted["access_token"])).status_code == 200
 
 
 async def test_a_program_comes_by_its_client_s_secret(trusting: System, realm: RealRealm) -> None:
