@@ -158,6 +158,7 @@ class Server(Group):
     console_port: Port = Field(8001, alias="TOLLKEEPER_CONSOLE_PORT")
     workers: int = Field(1, ge=1, le=256, alias="TOLLKEEPER_WORKERS")
     max_body_bytes: int = Field(32 * MEBIBYTE, ge=1024, alias="TOLLKEEPER_MAX_BODY_BYTES")
+    max_upload_bytes: int = Field(1024 * MEBIBYTE, ge=1024, alias="TOLLKEEPER_MAX_UPLOAD_BYTES")
     hold_ttl_seconds: Seconds = Field(60.0, alias="TOLLKEEPER_HOLD_TTL_SECONDS")
     collect_seconds: Seconds = Field(15.0, alias="TOLLKEEPER_COLLECT_SECONDS")
     shutdown_grace_seconds: Seconds = Field(8.0, alias="TOLLKEEPER_SHUTDOWN_GRACE_SECONDS")

@@ -137,6 +137,7 @@ class Proxy:
             route=route,
             measures=measures,
             max_body_bytes=settings.server.max_body_bytes,
+            max_upload_bytes=settings.server.max_upload_bytes,
             last_turn_seconds=max(0.0, settings.server.shutdown_grace_seconds - _LAST_WORDS_SECONDS),
         )
         await _try_to_connect(redis)

@@ -13,14 +13,15 @@ from proxy.offer import body_for
 from proxy.ownership.listing import Listing
 from proxy.quota.admission import Admitted
 from proxy.reckoning import Reckoning
-from proxy.relay.asgi import Message, Scope, Send, send_error
+from proxy.relay.asgi import Message, Scope, Send, closing, send_error
 from proxy.relay.head import answer_headers, content_encoding, is_event_stream, our_headers
+from proxy.relay.inflow import Inflow
 from proxy.relay.outbox import Outbox
 from proxy.ticket import Ticket
 from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import UpstreamFailure
 from proxy.upstream.forwarding import Forwarding
-from proxy.upstream.request import Header
+from proxy.upstream.request import Body, Header, Streamed
 from proxy.upstream.route import refusal_for
 
 
@@ -39,8 +40,10 @@ class Call:
         scope: Scope,
         gone: asyncio.Future[None],
         send: Send,
+        inflow: Inflow | None = None,
     ) -> None:
-        """`gone` is done once the client has left (relay.asgi.until_gone); it is cancelled at the end."""
+        """`gone` is done once the client has left (relay.asgi.until_gone); it is cancelled at the end. `inflow` is the
+        body where it passes as it comes."""
         self.ticket = ticket
         self._handing_over_since: float | None = None
         self._house = house
@@ -49,6 +52,7 @@ class Call:
         self._scope = scope
         self._gone = gone
         self._send = send
+        self._inflow = inflow
         self._outbox = Outbox(asyncio.get_running_loop())
         self._exchange: Forwarding | Listing | None = None
         self._filter: ChunkFilter | None = None
@@ -176,10 +180,12 @@ class Call:
                 self._scope["query_string"], self._forward_query, self._own, self, asked.endpoint.lists
             )
             return
-        body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
-        self._exchange = self._house.route.forward(
-            self._scope, asked, body if asked.endpoint.takes_body else None, self.ticket.ways, self
-        )
+        body: Body = None
+        if self._inflow is not None:
+            body = Streamed(self._inflow, self._inflow.length)
+        elif asked.endpoint.takes_body:
+            body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
+        self._exchange = self._house.route.forward(self._scope, asked, body, self.ticket.ways, self)
 
     def _forward_query(self, query: bytes, sink: Sink) -> Forwarding:
         scope = {**self._scope, "query_string": query}
@@ -190,6 +196,9 @@ class Call:
 
     def _settle(self) -> None:
         assert self._life.outcome is not None
+        if self._inflow is not None:
+            self._reckoning.request_bytes = self._inflow.passed
+            self._inflow.rest()
         self._reckoning.settle(
             self._life.outcome,
             forwarded=self._exchange is not None and self._exchange.may_cost,
@@ -217,7 +226,8 @@ class Call:
             if self._life.outcome == "client_gone":
                 return
             if self._error is not None and not begun:
-                await send_error(self._hand, self._error, our_headers(self.ticket, self._admitted))
+                ours = our_headers(self.ticket, self._admitted)
+                await send_error(self._hand, self._error, [*ours, *closing(self._scope["headers"])])
                 return
             if self._head is not None and not begun:
                 begun = True
@@ -251,6 +261,8 @@ class Call:
     # -- Words
 
     def _refusal(self) -> Refusal:
+        if self._inflow is not None and self._inflow.refusal is not None:
+            return self._inflow.refusal
         if self._reckoning.failure is not None:
             return refusal_for(self._reckoning.failure)
         return unavailable("The server is shutting down. Try again.", "server_stopping")

@@ -29,5 +29,6 @@ class House:
     route: Route
     measures: Measures
     max_body_bytes: int
+    max_upload_bytes: int
     last_turn_seconds: float
     """How long the last response of a Realtime session may go on when the server stops."""

@@ -15,17 +15,33 @@ from ledger.upstream_objects import Place
 from proxy.call import Call
 from proxy.endpoints import asked as body
 from proxy.endpoints.catalogue import Match, find
+from proxy.endpoints.forms import content_type_of
 from proxy.errors import Refusal
 from proxy.house import House
 from proxy.identity.attribution import project_of
 from proxy.identity.credentials import bearer
+from proxy.identity.principal import Principal
 from proxy.life import Action, Life
+from proxy.meter.form_scanner import is_form
 from proxy.offering import Offering
 from proxy.ownership.mentions import mentioned
+from proxy.ownership.passing import PassingForm
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
-from proxy.relay.asgi import ClientGone, Receive, Scope, Send, read_body, send_error, until_gone
+from proxy.relay.asgi import (
+    ClientGone,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    check_length,
+    closing,
+    read_body,
+    send_error,
+    until_gone,
+)
+from proxy.relay.inflow import Inflow
 from proxy.ticket import Ticket
 from proxy.upstream.alias import named
 
@@ -47,18 +63,18 @@ async def travel(house: House, scope: Scope, receive: Receive, send: Send) -> No
     except ClientGone:
         return
     except Refusal as refused:
-        await _refuse(house, request_id, refused, send)
+        await _refuse(house, request_id, refused, scope, send)
         return
     except Exception:  # noqa: BLE001 - a defect of ours is answered like any error, and nothing is held
         _log.exception("a request could not be admitted", request_id=request_id)
-        await _refuse(house, request_id, _DEFECT, send)
+        await _refuse(house, request_id, _DEFECT, scope, send)
         return
     await call.run()
 
 
-async def _refuse(house: House, request_id: str, refused: Refusal, send: Send) -> None:
+async def _refuse(house: House, request_id: str, refused: Refusal, scope: Scope, send: Send) -> None:
     house.measures.refused(refused.status, refused.code)
-    await send_error(send, refused, [(b"x-request-id", request_id.encode())])
+    await send_error(send, refused, [(b"x-request-id", request_id.encode()), *closing(scope["headers"])])
 
 
 async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, send: Send) -> Call:
@@ -69,10 +85,15 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     scope["raw_path"] = match.path
     principal = await house.identities.resolve(bearer(headers))
     project_id = project_of(principal, headers)
-    content = await read_body(receive, headers, house.max_body_bytes)
-    if deployment := scope.get(DEPLOYMENT):
-        content = named(content, headers, deployment)
-    asked = body.read(match.endpoint, content, headers)
+    inflow: Inflow | None = None
+    if match.endpoint.takes == "upload" and is_form(content_type := content_type_of(headers)):
+        inflow = await _inflow(house, principal, project_id, content_type, headers, receive)
+        asked = body.uploading(match.endpoint, inflow.length, headers)
+    else:
+        content = await read_body(receive, headers, house.max_body_bytes)
+        if deployment := scope.get(DEPLOYMENT):
+            content = named(content, headers, deployment)
+        asked = body.read(match.endpoint, content, headers)
     places = await house.register.require(
         principal, project_id, match.owned | mentioned(asked.as_json, asked.request)
     )
@@ -89,12 +110,26 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         principal.scopes(project_id),
         match.ids,
     )
-    gone = asyncio.ensure_future(until_gone(receive))
+    gone = asyncio.ensure_future(until_gone(receive)) if inflow is None else inflow.gone
     try:
-        return await _hold(house, Life(), ticket, scope, gone, send)
+        return await _hold(house, Life(), ticket, scope, gone, send, inflow)
     except BaseException:
         gone.cancel()
         raise
+
+
+async def _inflow(
+    house: House,
+    principal: Principal,
+    project_id: str | None,
+    content_type: bytes,
+    headers: Headers,
+    receive: Receive,
+) -> Inflow:
+    """The body that has not been asked for yet."""
+    await check_length(receive, headers, house.max_upload_bytes)
+    form = PassingForm(content_type, lambda ids: house.register.require(principal, project_id, ids))
+    return Inflow(receive, headers, house.max_upload_bytes, form.look)
 
 
 def _keeper(match: Match, places: Mapping[str, Place]) -> str | None:
@@ -106,7 +141,13 @@ def _keeper(match: Match, places: Mapping[str, Place]) -> str | None:
 
 
 async def _hold(
-    house: House, life: Life, ticket: Ticket, scope: Scope, gone: asyncio.Future[None], send: Send
+    house: House,
+    life: Life,
+    ticket: Ticket,
+    scope: Scope,
+    gone: asyncio.Future[None],
+    send: Send,
+    inflow: Inflow | None,
 ) -> Call:
     principal, offered = ticket.principal, ticket.offer
     try:
@@ -125,4 +166,4 @@ async def _hold(
     if isinstance(verdict, Refused):
         life.refused()
         raise refusal(verdict, principal.terms.tariff.currency)
-    return Call(house, life, ticket, verdict, scope, gone, send)
+    return Call(house, life, ticket, verdict, scope, gone, send, inflow)

@@ -101,7 +101,7 @@ def offer(asked: Asked, foreseen: Foreseen, quote: Quote) -> Offer:
         output,
         least,
         quote.most_per_output_token(tokens),
-        len(asked.body),
+        asked.size,
         paced=not asked.endpoint.unpaced,
     )
     return Offer(foreseen, demand, quote)

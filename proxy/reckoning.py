@@ -39,6 +39,7 @@ class Reckoning:
     def __init__(self, house: House, ticket: Ticket, admitted: Admitted) -> None:
         self.status = 0
         self.failure: UpstreamFailure | None = None
+        self.request_bytes = ticket.asked.size
         self.response_bytes = 0
         self.events = 0
         """Events of a stream that have passed; each brings about one token."""
@@ -103,10 +104,11 @@ class Reckoning:
             duration_ms=self._elapsed_ms(),
             objects=() if self._finds is None else self._finds.objects,
             upstream=upstream,
+            request_bytes=self.request_bytes,
         )
         self._house.settler.settle(
             ticket.hold(self._admitted.period_start_ms),
-            Amounts(1, usage.total_tokens, money.price, len(ticket.asked.body) + self.response_bytes),
+            Amounts(1, usage.total_tokens, money.price, self.request_bytes + self.response_bytes),
             form.write(record),
         )
         self._house.measures.settled(record)
@@ -115,11 +117,11 @@ class Reckoning:
 
     def _measure(self, forwarded: bool) -> tuple[Usage, UsageSource]:
         """What was used, and who says so."""
-        if not forwarded:
+        if not forwarded or not self._ticket.asked.endpoint.costs:
             return Usage(), "provider"
         if self.failure is not None and self.status == 0:
             return Usage(), "unknown" if self.failure.sent else "provider"
-        if self.status >= 300 or not self._ticket.asked.endpoint.costs:
+        if self.status >= 300:
             return Usage(), "provider"
         try:
             if self._unreadable:

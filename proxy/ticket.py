@@ -107,9 +107,10 @@ class Ticket:
         duration_ms: int,
         objects: tuple[tuple[str, str], ...] = (),
         upstream: str | None = None,
+        request_bytes: int | None = None,
     ) -> UsageRecord:
         """The usage record; `at_ms` is the admission by Redis' clock. `upstream`: the one that answered, None while
-        nobody knows."""
+        nobody knows. `request_bytes`: those that passed, None for all."""
         principal, quote = self.principal, self.offer.quote
         return UsageRecord(
             request_id=self.request_id,
@@ -133,7 +134,7 @@ class Ticket:
             currency=principal.terms.tariff.currency,
             usd_per_eur=quote.usd_per_eur,
             price_ref=quote.ref,
-            request_bytes=len(self.asked.body),
+            request_bytes=self.asked.size if request_bytes is None else request_bytes,
             response_bytes=response_bytes,
             first_byte_ms=first_byte_ms,
             duration_ms=duration_ms,

@@ -9,7 +9,8 @@ import orjson
 from proxy.endpoints import forms
 from proxy.endpoints.endpoint import Endpoint
 from proxy.errors import Refusal
-from proxy.meter.multipart import Form, is_form
+from proxy.meter.form_scanner import is_form
+from proxy.meter.multipart import Form
 
 LABEL_HEADER: Final = b"x-tollkeeper-label"
 _LONGEST_LABEL: Final = 200
@@ -29,6 +30,13 @@ class Asked:
     stream: bool
     label: str | None
     form: Form | None = None
+    announced: int | None = None
+    """Bytes of a body that passes as it comes; 0 where nobody said."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body, as far as they are known before it has passed."""
+        return len(self.body) if self.announced is None else self.announced
 
     @property
     def as_json(self) -> bytes:
@@ -60,6 +68,11 @@ def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]
 def understood(endpoint: Endpoint, request: Mapping[str, Any]) -> Asked:
     """As `read`, of what is decoded already and has no body of its own."""
     return _asked(endpoint, b"", request, None, None)
+
+
+def uploading(endpoint: Endpoint, length: int | None, headers: Sequence[tuple[bytes, bytes]]) -> Asked:
+    """What a body asks for that passes as it comes: all of it stands in the path."""
+    return Asked(endpoint, b"", {}, "", False, label_of(headers), announced=length or 0)
 
 
 def _asked(

@@ -12,6 +12,7 @@ from proxy.endpoints import (
     chat,
     containers,
     evals,
+    files,
     fine_tuning,
     images,
     responses,
@@ -34,6 +35,7 @@ _FAMILIES: Final = (
     evals,
     images,
     audio,
+    files,
 )
 CATALOGUE: Final[tuple[Endpoint, ...]] = tuple(
     endpoint for family in _FAMILIES for endpoint in family.ENDPOINTS

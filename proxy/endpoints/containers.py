@@ -13,7 +13,9 @@ ENDPOINTS = (
     Endpoint("containers", "GET", _ALL, lists=Lists()),
     Endpoint("containers.retrieve", "GET", _ONE),
     Endpoint("containers.delete", "DELETE", _ONE),
+    Endpoint("containers.files.create", "POST", _FILES, takes="upload"),
     Endpoint("containers.files", "GET", _FILES),
     Endpoint("containers.files.retrieve", "GET", _FILE),
     Endpoint("containers.files.delete", "DELETE", _FILE),
+    Endpoint("containers.files.content", "GET", _FILE + "/content"),
 )

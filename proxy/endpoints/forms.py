@@ -1,7 +1,7 @@
 """A form as the request that its fields make up. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from proxy.errors import Refusal
@@ -9,6 +9,7 @@ from proxy.meter.multipart import Form, read_form
 from proxy.meter.part_head import MalformedFormError
 
 _NESTED: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+_STEP: Final = re.compile(r"[^\[\]]+")
 _DEEPEST: Final = 4
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False, "": False}
 _COUNTS: Final = ("n", "seconds", "partial_images", "frame_count")
@@ -30,27 +31,24 @@ _NEVER_FILES: Final = frozenset(
 """What a price depends on must be there to be read by everybody in the same way."""
 
 
-def content_type_of(headers: Any) -> bytes:
+def content_type_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Raises Refusal 400 where there are two: who reads the body later might go by the other one."""
     given = [value for name, value in headers if name == b"content-type"]
     if len(given) > 1:
         raise Refusal(400, "The request has more than one Content-Type.", param="content-type")
-    return bytes(given[0]) if given else b""
+    return given[0] if given else b""
 
 
 def read(content_type: bytes, body: bytes) -> tuple[Form, dict[str, Any]]:
-    """The form, and its texts as the members of a request: `a` is a text, `a[]` a list, `a[b]` an object. Flags and
-    counts are typed. Raises Refusal 400 that names what can't be understood."""
+    """The form, and its texts as the members of a request, flags and counts typed. Raises Refusal 400 that names what
+    can't be understood."""
     try:
         form = read_form(content_type, body)
     except MalformedFormError as error:
-        raise Refusal(400, f"Could not parse the multipart form: {error}.", code="invalid_form") from None
-    request: dict[str, Any] = {}
-    for text in form.texts:
-        _put(request, text.name, text.value)
+        raise no_form(error) from None
+    request = request_of((text.name, text.value) for text in form.texts)
     for name, _ in form.files:
-        if name.partition("[")[0] in _NEVER_FILES:
-            raise _wrong(name, "a text, no file")
+        check_file(name)
         if name in request:
             raise _twice(name)
     if "stream" in request:
@@ -62,6 +60,25 @@ def read(content_type: bytes, body: bytes) -> tuple[Form, dict[str, Any]]:
         if name in request:
             request[name] = _count(name, request[name])
     return form, request
+
+
+def request_of(texts: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """`a` is a text, `a[]` a list, `a[b]` an object. Raises Refusal 400."""
+    request: dict[str, Any] = {}
+    for name, value in texts:
+        _put(request, name, value)
+    return request
+
+
+def check_file(name: str) -> None:
+    """Raises Refusal 400 where a file stands for what must be a text to everybody."""
+    steps = _STEP.findall(name)
+    if steps and (steps[0] in _NEVER_FILES or steps[-1] == "id" or steps[-1].endswith(("_id", "_ids"))):
+        raise _wrong(name, "a text, no file")
+
+
+def no_form(error: MalformedFormError) -> Refusal:
+    return Refusal(400, f"Could not parse the multipart form: {error}.", code="invalid_form")
 
 
 def _put(request: dict[str, Any], name: str, value: str) -> None:

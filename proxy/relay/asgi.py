@@ -26,8 +26,7 @@ async def read_body(receive: Receive, headers: Headers, most: int) -> bytes:
     """The whole body. Raises Refusal: 413 for more than `most` bytes, 408 when it doesn't come; ClientGone."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            if _declared(headers) > most:
-                raise await _too_large(receive, headers, most)
+            await check_length(receive, headers, most)
             message = await _message(receive)
             body: bytes = message.get("body", b"")
             if not message.get("more_body") and len(body) <= most:
@@ -38,7 +37,8 @@ async def read_body(receive: Receive, headers: Headers, most: int) -> bytes:
                 pieces.append(message.get("body", b""))
                 size += len(pieces[-1])
             if size > most:
-                raise await _too_large(receive, headers, most)
+                await _drop(receive)
+                raise too_large(most)
             return b"".join(pieces)
     except TimeoutError:
         raise Refusal(
@@ -46,8 +46,25 @@ async def read_body(receive: Receive, headers: Headers, most: int) -> bytes:
         ) from None
 
 
-def _declared(headers: Headers) -> int:
-    return next((int(value) for name, value in headers if name == b"content-length"), 0)
+async def check_length(receive: Receive, headers: Headers, most: int) -> None:
+    """Raises Refusal 413 for a body that is announced to be larger than `most` bytes.
+
+    Most clients read no answer before they have sent all, so what they send is taken and dropped, within a bound; one
+    that asks first (`Expect: 100-continue`) is answered at once."""
+    if (declared(headers) or 0) > most:
+        if not asks_first(headers):
+            await _drop(receive)
+        raise too_large(most)
+
+
+def declared(headers: Headers) -> int | None:
+    """The Content-Length."""
+    return next((int(value) for name, value in headers if name == b"content-length"), None)
+
+
+def asks_first(headers: Headers) -> bool:
+    """Whether the client waits with its body until it is asked for it."""
+    return any(name == b"expect" for name, _ in headers)
 
 
 async def until_gone(receive: Receive) -> None:
@@ -63,11 +80,7 @@ async def _message(receive: Receive) -> Message:
     return message
 
 
-async def _too_large(receive: Receive, headers: Headers, most: int) -> Refusal:
-    """Most clients read no answer before they have sent all, so what they send is taken and dropped, within a
-    bound; one that asks first (`Expect: 100-continue`) is answered at once."""
-    if not any(name == b"expect" for name, _ in headers):
-        await _drop(receive)
+def too_large(most: int) -> Refusal:
     return Refusal(
         413,
         f"The body of the request is larger than the {most} bytes that are accepted.",
@@ -87,6 +100,12 @@ async def _drop(receive: Receive) -> None:
                 dropped += len(message.get("body", b""))
     except TimeoutError:
         return
+
+
+def closing(headers: Headers) -> Headers:
+    """What an answer must say that may come before the body was asked for: a client that waits for that never sends it,
+    and the next request on its connection would be taken for it."""
+    return [(b"connection", b"close")] if asks_first(headers) else []
 
 
 async def send_error(send: Send, refusal: Refusal, headers: Headers) -> None:

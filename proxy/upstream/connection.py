@@ -2,12 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from proxy.upstream.exchange import Exchange
 from proxy.upstream.failure import FailureKind
+from proxy.upstream.request import Streamed
 from proxy.upstream.response import ResponseReader, Unacceptable
 
 # A kept connection that ends this soon (seconds) after a request had been closed before it came. One that
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(exchange.head)
         if body is not None and not isinstance(body, bytes):
             self._upload = asyncio.create_task(
-                self._send_pieces(self._transport, body), name="upstream upload"
+                self._send_pieces(self._transport, exchange, body), name="upstream upload"
             )
             self._upload.add_done_callback(self._uploaded)
         if exchange.paused:
@@ -125,15 +125,28 @@ class Connection(asyncio.Protocol):
 
     # The request's body
 
-    async def _send_pieces(self, transport: asyncio.Transport, body: AsyncIterator[bytes]) -> None:
-        async for piece in body:
-            if piece:
+    async def _send_pieces(self, transport: asyncio.Transport, exchange: Exchange, body: Streamed) -> None:
+        chunked = body.length is None
+        self._patient(exchange, math.inf)  # the upstream owes nothing while a piece is waited for
+        async for piece in body.pieces:
+            if not piece:
+                continue
+            if chunked:
                 transport.writelines((b"%x\r\n" % len(piece), piece, b"\r\n"))
-                if self._reader.in_head and self._deadline != math.inf:
-                    self._deadline = self._loop.time() + self._patience.first_byte
-                if self._writable is not None:
-                    await self._writable  # bounded by the deadline, which drops the connection and this task
-        transport.write(b"0\r\n\r\n")
+            else:
+                transport.write(piece)
+            if self._writable is not None:
+                self._patient(exchange, self._patience.first_byte)
+                await self._writable  # bounded by the deadline, which drops the connection and this task
+                self._patient(exchange, math.inf)
+        if chunked:
+            transport.write(b"0\r\n\r\n")
+        self._patient(exchange, self._patience.first_byte)
+
+    def _patient(self, exchange: Exchange, seconds: float) -> None:
+        """So long for the head of the answer, from now on."""
+        if self._reader.in_head and not exchange.paused:
+            self._deadline = self._loop.time() + seconds
 
     def _uploaded(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -179,7 +192,8 @@ class Connection(asyncio.Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._exchange is None:
+        exchange = self._exchange
+        if exchange is None:
             self.drop()  # nobody asked
             return
         self._received = True
@@ -193,7 +207,7 @@ class Connection(asyncio.Protocol):
             raise
         if reader.complete:
             self._finish()
-        elif not reader.in_head and self._deadline != math.inf:
+        elif not reader.in_head and not exchange.paused:
             self._deadline = self._loop.time() + self._patience.between_bytes
 
     def eof_received(self) -> None:

@@ -70,14 +70,15 @@ class Pool:
         """Starts at once and never blocks; what happens is told to `sink`, never before this returns.
 
         `target` is complete (see Origin.target); `headers` without Host and the body's framing, which are
-        added. An iterator as body is sent chunked, from a task of the connection's, and can't be replayed.
+        added. A streamed body is sent from a task of the connection's, and can't be replayed: where it may, it goes by
+        a fresh connection, for a kept one may have been closed at the other end.
         Raises ValueError for a request that cannot be written.
         """
         if self._closed:
             raise RuntimeError("the pool is closed")
         head = request_head(self._origin, method, target, headers, body)
         exchange = Exchange(head, body, sink, is_head=method == b"HEAD")
-        while self._idle:
+        while self._idle and (exchange.replayable or self.open >= self._max_connections):
             connection = self._idle.pop()[1]
             if connection.usable:
                 connection.start(exchange)

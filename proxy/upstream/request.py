@@ -1,12 +1,24 @@
 """The head of a request, as bytes."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from proxy.upstream.origin import Origin
 
 Header: TypeAlias = tuple[bytes, bytes]
-Body: TypeAlias = bytes | AsyncIterator[bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A body that comes piece by piece, once. `length` is in bytes, None where nobody knows it: it is sent chunked
+    then. How long the next piece may take is bounded by whoever gives it."""
+
+    pieces: AsyncIterator[bytes]
+    length: int | None = None
+
+
+Body: TypeAlias = bytes | Streamed | None
 
 _BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
 
@@ -22,6 +34,8 @@ def request_head(
     lines += [b"%b: %b" % header for header in headers]
     if isinstance(body, bytes):
         lines.append(b"content-length: %d" % len(body))
+    elif body is not None and body.length is not None:
+        lines.append(b"content-length: %d" % body.length)
     elif body is not None:
         lines.append(b"transfer-encoding: chunked")
     elif method in _BODY_EXPECTED:

@@ -44,10 +44,11 @@ class Refusing(NamedTuple):
 
 class Repeatable(NamedTuple):
     """`safe`: changes nothing upstream, however often it comes (GET). `creates_nothing`: costs and leaves nothing
-    where it was answered with an error."""
+    where it was answered with an error. `once`: its body has passed and is not kept."""
 
     safe: bool
     creates_nothing: bool
+    once: bool = False
 
 
 def repeatable(method: str, template: str, request: Mapping[str, Any]) -> Repeatable:
@@ -89,7 +90,7 @@ def is_error(status: int) -> bool:
 
 
 def after_answer(limits: Retries, refusing: Refusing, standing: Standing, kind: Repeatable) -> Step:
-    if not is_error(refusing.status):
+    if not is_error(refusing.status) or kind.once:
         return PassOn()
     if refusing.status in _WENT_WRONG and not (kind.creates_nothing or kind.safe):
         return PassOn()

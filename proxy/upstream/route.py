@@ -15,6 +15,7 @@ from proxy.ownership.finds import keeps_objects
 from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import FailureKind, UpstreamFailure
 from proxy.upstream.forwarding import Forwarding, Watch
+from proxy.upstream.request import Body, Streamed
 from proxy.upstream.retry import Repeatable, is_error, repeatable
 from proxy.upstream.router import Bound, Router, Way
 from proxy.upstream.upstream import ClientRequest, SocketRequest, Upstream
@@ -74,7 +75,7 @@ class Route:
         return ways
 
     def forward(
-        self, scope: MutableMapping[str, Any], asked: Asked, body: bytes | None, ways: Ways, sink: Sink
+        self, scope: MutableMapping[str, Any], asked: Asked, body: Body, ways: Ways, sink: Sink
     ) -> Forwarding:
         """Sends a client's request on; what comes of it goes to `sink`. Never blocks. As Forwarding."""
         request = ClientRequest(
@@ -86,6 +87,8 @@ class Route:
             asked.model,
         )
         kind = repeatable(asked.endpoint.method, asked.endpoint.template, asked.request)
+        if isinstance(body, Streamed):
+            kind = kind._replace(once=True)
         return Forwarding(request, ways, sink, kind, self._limits, self._watch)
 
     def get(self, path: str, keeper: str, sink: Sink) -> Forwarding:

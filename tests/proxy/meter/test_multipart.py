@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.meter.multipart import Form, boundary_of, read_form
+from proxy.meter.form_scanner import boundary_of
+from proxy.meter.multipart import Form, read_form
 from proxy.meter.part_head import MalformedFormError
 
 TYPE = b'multipart/form-data; boundary="a b"'

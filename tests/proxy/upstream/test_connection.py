@@ -9,7 +9,7 @@ import pytest
 
 from proxy.upstream.failure import FailureKind
 from proxy.upstream.pool import Pool
-from proxy.upstream.request import Header
+from proxy.upstream.request import Header, Streamed
 from tests.proxy.upstream.certificate import server_context, trusting_context
 from tests.proxy.upstream.conftest import Play
 from tests.proxy.upstream.raw_server import OK, Peer, RawServer, answering, saying_once
@@ -255,10 +255,64 @@ async def test_a_body_in_pieces_is_sent_as_it_comes(play: Play) -> None:
             await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
     scene = await play(echo)
-    for _ in range(2):
-        sink = await scene.post(pieces()).ended()
-        assert sink.body == b"".join(b"%d," % number for number in range(100))
+    sink = await scene.post(Streamed(pieces())).ended()
+    assert sink.body == b"".join(b"%d," % number for number in range(100))
+    assert (await scene.post(b"after it").ended()).body == b"after it"
     assert scene.server.accepted == 1
+
+
+async def test_a_body_of_known_length_is_sent_as_that(play: Play) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    async def behave(peer: Peer) -> None:
+        head, body = await peer.request()
+        seen.append((head, body))
+        await peer.say(OK)
+
+    seen: list[tuple[bytes, bytes]] = []
+    scene = await play(behave)
+    await scene.post(Streamed(pieces(), 6)).ended()
+    [(head, body)] = seen
+    assert b"content-length: 6\r\n" in head
+    assert b"transfer-encoding" not in head
+    assert body == b"onetwo"
+
+
+async def test_an_upstream_is_not_blamed_for_a_client_that_sends_slowly(play: Play) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x"
+            await asyncio.sleep(0.3)
+
+    scene = await play(answering(OK), first_byte_timeout=0.2)
+    assert (await scene.post(Streamed(pieces())).ended()).body == b"ok"
+
+
+async def test_an_upstream_that_never_answers_what_was_sent_is_given_up(play: Play) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    async def behave(peer: Peer) -> None:
+        await peer.gone()
+
+    scene = await play(behave, first_byte_timeout=0.2)
+    assert (await scene.post(Streamed(pieces())).failed()).kind == "timeout_first_byte"
+
+
+async def test_an_answer_that_stands_still_while_the_body_does_is_given_up(play: Play) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    async def behave(peer: Peer) -> None:
+        await peer.head()
+        await peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nno")
+        await peer.gone()
+
+    scene = await play(behave, between_bytes_timeout=0.2)
+    assert (await scene.post(Streamed(pieces())).failed()).kind == "timeout_between_bytes"
 
 
 async def test_a_body_in_pieces_is_not_read_faster_than_the_upstream_takes_it(play: Play) -> None:
@@ -274,7 +328,7 @@ async def test_a_body_in_pieces_is_not_read_faster_than_the_upstream_takes_it(pl
     given: list[int] = []
     released = asyncio.Event()
     scene = await play(behave, first_byte_timeout=0.3)
-    failure = await scene.post(pieces()).failed()
+    failure = await scene.post(Streamed(pieces())).failed()
     assert failure.kind == "timeout_first_byte"
     assert 0 < len(given) < 500
     released.set()
@@ -289,7 +343,7 @@ async def test_a_body_that_breaks_off_is_a_failure_and_closes_the_upstream(play:
         await peer.gone()
 
     scene = await play(behave)
-    failure = await scene.post(pieces()).failed()
+    failure = await scene.post(Streamed(pieces())).failed()
     assert (failure.kind, failure.sent) == ("request_body", True)
     assert await scene.peer_left() == 1
 
@@ -305,7 +359,7 @@ async def test_an_answer_before_the_body_was_sent_is_delivered_and_ends_the_conn
         await peer.gone()
 
     scene = await play(behave)
-    sink = await scene.post(pieces()).ended()
+    sink = await scene.post(Streamed(pieces())).ended()
     assert (sink.status, sink.body) == (413, b"no")
     assert await scene.peer_left() == 1
 

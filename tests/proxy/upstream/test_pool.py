@@ -8,6 +8,7 @@ import pytest
 
 from proxy.upstream.origin import Origin
 from proxy.upstream.pool import Pool
+from proxy.upstream.request import Streamed
 from tests.proxy.upstream.conftest import Play
 from tests.proxy.upstream.raw_server import OK, Peer, answering, saying_once
 from tests.proxy.upstream.recorder import Recorder
@@ -183,13 +184,25 @@ async def test_a_stale_connection_is_replaced_unnoticed(play: Play) -> None:
     assert scene.server.accepted == 2
 
 
-async def test_a_stale_connection_fails_a_body_that_cannot_be_replayed(play: Play) -> None:
+async def test_a_body_that_cannot_be_replayed_goes_by_a_fresh_connection(play: Play) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"piece"
 
     scene = await play(once_then_hang_up)
     await scene.get()
-    failure = await scene.post(pieces()).failed()
+    assert (await scene.post(Streamed(pieces())).ended()).body == b"ok"
+    assert scene.server.accepted == 2
+
+
+async def test_a_stale_connection_fails_a_body_that_cannot_be_replayed_where_there_may_be_no_other(
+    play: Play,
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"piece"
+
+    scene = await play(once_then_hang_up, max_connections=1)
+    await scene.get()
+    failure = await scene.post(Streamed(pieces())).failed()
     assert (failure.kind, failure.sent, failure.response_started) == ("reset", True, False)
     assert scene.server.accepted == 1
 

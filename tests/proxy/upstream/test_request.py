@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from proxy.upstream.origin import Origin
-from proxy.upstream.request import Body, request_head
+from proxy.upstream.request import Body, Streamed, request_head
 
 ORIGIN = Origin.parse("https://api.example.com/v1")
 
@@ -18,7 +18,7 @@ async def pieces() -> AsyncIterator[bytes]:
         (b"POST", b"12345", b"content-length: 5\r\n"),
         (b"POST", b"", b"content-length: 0\r\n"),
         (b"POST", None, b"content-length: 0\r\n"),
-        (b"POST", pieces(), b"transfer-encoding: chunked\r\n"),
+        (b"POST", Streamed(pieces()), b"transfer-encoding: chunked\r\n"),
         (b"GET", None, b""),
         (b"DELETE", None, b""),
     ],

@@ -1,0 +1,20 @@
+"""Files, and uploads that become one from parts. Their bytes pass as they come."""
+
+from proxy.endpoints.endpoint import Endpoint, Lists
+
+_FILES = "/v1/files"
+_FILE = _FILES + "/{file}"
+_UPLOADS = "/v1/uploads"
+_UPLOAD = _UPLOADS + "/{upload}"
+
+ENDPOINTS = (
+    Endpoint("files.create", "POST", _FILES, takes="upload", creates="file"),
+    Endpoint("files", "GET", _FILES, lists=Lists(10_000)),
+    Endpoint("files.retrieve", "GET", _FILE),
+    Endpoint("files.delete", "DELETE", _FILE),
+    Endpoint("files.content", "GET", _FILE + "/content"),
+    Endpoint("uploads", "POST", _UPLOADS, creates="upload"),
+    Endpoint("uploads.parts", "POST", _UPLOAD + "/parts", takes="upload"),
+    Endpoint("uploads.complete", "POST", _UPLOAD + "/complete", brings=(("file.id", "file"),)),
+    Endpoint("uploads.cancel", "POST", _UPLOAD + "/cancel"),
+)
