@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import orjson
 
+from proxy.meter.form_scanner import boundary_of, is_form
 from proxy.meter.members import MalformedJsonError, members, object_start
-from proxy.meter.multipart import boundary_of, is_form, read_form
+from proxy.meter.multipart import read_form
 from proxy.meter.part_head import MalformedFormError
 from proxy.meter.request import put_member
 

@@ -1,4 +1,4 @@
-"""Files that pass as they come: unchanged, at the slower side's pace, checked on their way, and counted as they passed."""
+"""Files that pass as they come: unchanged, at the slower side's pace, checked on the way, counted as they passed."""
 
 import os
 from collections.abc import AsyncIterator
