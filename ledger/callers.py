@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger import api_keys, members, organizations, plans, projects, subscriptions
+from ledger import api_keys, members, organizations, plans, projects, subscriptions, token_packs
 from ledger.api_keys import ApiKey
 from ledger.database import Connection
 from ledger.errors import NotFoundError
@@ -13,6 +13,7 @@ from ledger.organizations import Organization
 from ledger.plans import Plan
 from ledger.projects import Project
 from ledger.subscriptions import Subscription
+from ledger.token_packs import TokenPack
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Caller:
     """A key with the organization that pays, and what it stands on at the time asked for.
 
     `key` is None for a person who comes without one. `plan` is None without a subscription; it holds until
-    `subscription.end`.
+    `subscription.end`. `packs`: tokens bought that are valid then or later. `changes_at` is when something of this will
+    be otherwise by itself.
     """
 
     key: ApiKey | None
@@ -29,6 +31,8 @@ class Caller:
     member: Member | None
     subscription: Subscription | None
     plan: Plan | None
+    packs: list[TokenPack]
+    changes_at: datetime | None
 
     def barred(self, at: datetime) -> str | None:
         """Why the caller may nothing at `at`; None if it may."""
@@ -76,6 +80,9 @@ async def _standing(
     member: Member | None,
 ) -> Caller:
     subscription = await subscriptions.current(connection, organization.id, at)
+    packs = await token_packs.not_over(connection, organization.id, at)
+    turns = [turn for pack in packs for turn in (pack.starts_at, pack.ends_at)]
+    turns += await subscriptions.turns(connection, organization.id, at)
     project_id = None if key is None else key.project_id
     return Caller(
         key=key,
@@ -84,4 +91,6 @@ async def _standing(
         member=member,
         subscription=subscription,
         plan=await plans.get(connection, subscription.plan_id) if subscription else None,
+        packs=packs,
+        changes_at=min((turn for turn in turns if turn > at), default=None),
     )

@@ -1,12 +1,13 @@
 """Members: the people of an organization, by Keycloak's issuer and subject."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from ledger import audit, organizations, subscriptions
 from ledger.database import Connection
-from ledger.errors import BadReferenceError, ConflictError, PlanLimitError
+from ledger.errors import BadReferenceError, ConflictError, NotFoundError, PlanLimitError
 from ledger.ids import new_id
+from ledger.limits import Limits
 from ledger.pages import Slice
 from ledger.records import Instant, Record
 
@@ -20,6 +21,7 @@ class Member(Record):
     keycloak_user_id: str
     email: str | None
     role: Role
+    limits: Limits
     active: bool
     joined_at: Instant
 
@@ -34,6 +36,7 @@ async def create(
     issuer: str = "",
     email: str | None = None,
     role: Role = "member",
+    limits: Limits | None = None,
 ) -> Member:
     """Raises NotFoundError, ConflictError where the person is a member already, PlanLimitError."""
     await organizations.lock(connection, organization_id)
@@ -46,14 +49,35 @@ async def create(
     if plan is not None and 0 <= plan.limits.members <= count:
         raise PlanLimitError(f"the plan {plan.name} allows {plan.limits.members} members")
     row = await connection.fetchrow(
-        "insert into member (id, organization_id, issuer, keycloak_user_id, email, role)"
-        " values ($1, $2, $3, $4, $5, $6) returning *",
+        "insert into member (id, organization_id, issuer, keycloak_user_id, email, role, limits)"
+        " values ($1, $2, $3, $4, $5, $6, $7) returning *",
         *(new_id("mem"), organization_id, issuer, keycloak_user_id, email, role),
+        (limits or Limits()).model_dump(mode="json", exclude_defaults=True),
     )
     made = Member.of(row)
     detail = {"organization_id": organization_id, "role": role}
     await audit.write(connection, actor, "member.create", made.id, detail)
     return made
+
+
+async def change(connection: Connection, actor: str, member_id: str, changes: dict[str, Any]) -> Member:
+    """Sets the named of email, role, active and limits; of `limits` only the named ones. Raises NotFoundError, and
+    pydantic's ValidationError for values that make no member."""
+    row = await connection.fetchrow("select * from member where id = $1 for update", member_id)
+    if row is None:
+        raise NotFoundError("member", member_id)
+    present = Member.of(row).model_dump()
+    if "limits" in changes:
+        changes = {**changes, "limits": {**present["limits"], **changes["limits"]}}
+    wanted = Member.model_validate({**present, **changes})
+    limits = wanted.limits.model_dump(mode="json", exclude_defaults=True)
+    row = await connection.fetchrow(
+        "update member set email = $2, role = $3, active = $4, limits = $5 where id = $1 returning *",
+        *(member_id, wanted.email, wanted.role, wanted.active, limits),
+    )
+    detail = wanted.model_dump(mode="json", include=set(changes))
+    await audit.write(connection, actor, "member.change", member_id, detail)
+    return Member.of(row)
 
 
 async def find(connection: Connection, organization_id: str, member_id: str) -> Member | None:

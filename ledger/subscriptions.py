@@ -56,6 +56,16 @@ async def current(connection: Connection, organization_id: str, at: datetime) ->
     return Subscription.maybe(row)
 
 
+async def turns(connection: Connection, organization_id: str, at: datetime) -> list[datetime]:
+    """When subscriptions begin or end after `at`."""
+    rows = await connection.fetch(
+        "select turn from subscription, unnest(array[starts_at, ends_at]) as turn"
+        " where organization_id = $1 and turn > $2",
+        *(organization_id, at),
+    )
+    return [row["turn"] for row in rows]
+
+
 async def plan_of(connection: Connection, organization_id: str, at: datetime) -> Plan | None:
     """The plan that the organization is on at `at`."""
     subscription = await current(connection, organization_id, at)

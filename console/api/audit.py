@@ -1,6 +1,6 @@
 """The audit: who changed what."""
 
-from console.call import Call, Nothing
+from console.call import Call, Nothing, Operation
 from console.inputs import Id
 from console.paging import Page, PageQuery, bad_cursor, cut, decode
 from ledger import audit
@@ -24,3 +24,16 @@ async def listing(call: Call[Nothing, AuditQuery]) -> Page[AuditEntry]:
         rows = await audit.entries(connection, object_id=query.object, before=before, limit=query.limit + 1)
     data, cursor = cut(rows, query.limit, lambda entry: (str(entry.id),))
     return Page[AuditEntry](data=data, next_cursor=cursor)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/admin/audit",
+        summary="Who changed what",
+        handler=listing,
+        body=Nothing,
+        query=AuditQuery,
+        answer=Page[AuditEntry],
+    ),
+)

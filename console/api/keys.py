@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from console.api.scopes import ScopeLimits
-from console.call import Call, Input, Nothing
+from console.call import Call, Input, Nothing, Operation
 from console.inputs import Id, Moment
 from console.paging import Page, PageQuery, page_of, slice_of
 from ledger import api_keys, organizations
@@ -58,3 +58,44 @@ async def revoke(call: Call[Nothing, Nothing]) -> ApiKey:
         revoked = await api_keys.revoke(connection, call.actor, call.ids["id"], call.now)
     await announce(call.services.redis, revoked.organization_id)
     return revoked
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/admin/organizations/{id}/keys",
+        summary="Create an API key",
+        handler=create,
+        body=NewApiKey,
+        query=Nothing,
+        answer=ApiKeyMade,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/organizations/{id}/keys",
+        summary="List an organization's API keys",
+        handler=listing,
+        body=Nothing,
+        query=PageQuery,
+        answer=Page[ApiKey],
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/admin/keys/{id}",
+        summary="Revoke an API key, at once and for ever",
+        handler=revoke,
+        body=Nothing,
+        query=Nothing,
+        answer=ApiKey,
+    ),
+    Operation(
+        method="POST",
+        path="/api/admin/keys/{id}/rotate",
+        summary="Give an API key a new secret; the old one dies at once",
+        handler=rotate,
+        body=Nothing,
+        query=Nothing,
+        answer=ApiKeyMade,
+    ),
+)

@@ -2,15 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from console.call import Call, Input, Nothing
+from console.api.scopes import ScopeLimits
+from console.call import Call, Input, Nothing, Operation
 from console.inputs import Text
 from console.paging import Page, PageQuery, page_of, slice_of
+from console.partial import changes, partial
 from ledger import members, organizations
 from ledger.announcements import announce
 from ledger.database import reading, transaction
 from ledger.errors import BadReferenceError
+from ledger.limits import Limits
 from ledger.members import Member, Role
 from ledger.records import Email, plain_text
 
@@ -25,6 +28,7 @@ class NewMember(Input):
     issuer: Issuer = ""
     email: Email | None = None
     role: Role = "member"
+    limits: ScopeLimits = Limits()
 
 
 async def create(call: Call[NewMember, Nothing]) -> Member:
@@ -33,6 +37,20 @@ async def create(call: Call[NewMember, Nothing]) -> Member:
         made = await members.create(connection, call.actor, call.ids["id"], now=call.now, **fields)
     await announce(call.services.redis, made.organization_id)
     return made
+
+
+class _Member(NewMember):
+    active: bool = Field(True, strict=True)
+
+
+MemberChange = partial("MemberChange", _Member, without=frozenset({"keycloak_user_id", "issuer"}))
+
+
+async def change(call: Call[BaseModel, Nothing]) -> Member:
+    async with transaction(call.services.pool) as connection:
+        changed = await members.change(connection, call.actor, call.ids["id"], changes(call.body))
+    await announce(call.services.redis, changed.organization_id)
+    return changed
 
 
 async def listing(call: Call[Nothing, PageQuery]) -> Page[Member]:
@@ -49,3 +67,35 @@ def _issuer(call: Call[NewMember, Nothing]) -> str:
     if accepted and named not in accepted:
         raise BadReferenceError(f"must be an accepted issuer: {', '.join(accepted)}", "issuer")
     return named
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/admin/organizations/{id}/members",
+        summary="Add a member",
+        handler=create,
+        body=NewMember,
+        query=Nothing,
+        answer=Member,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/organizations/{id}/members",
+        summary="List an organization's members",
+        handler=listing,
+        body=Nothing,
+        query=PageQuery,
+        answer=Page[Member],
+    ),
+    Operation(
+        method="PATCH",
+        path="/api/admin/members/{id}",
+        summary="Change a member: role, limits, whether active",
+        handler=change,
+        body=MemberChange,
+        query=Nothing,
+        answer=Member,
+    ),
+)

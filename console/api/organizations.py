@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from console.call import Call, Input, Nothing
+from console.call import Call, Input, Nothing, Operation
 from console.paging import Page, PageQuery, page_of, slice_of
 from console.partial import changes, partial
 from ledger import organizations
@@ -60,3 +60,54 @@ async def change(call: Call[BaseModel, Nothing]) -> Organization:
 
 async def mine(call: Call[Nothing, Nothing]) -> Organization:
     return call.caller.organization
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/admin/organizations",
+        summary="Create an organization",
+        handler=create,
+        body=NewOrganization,
+        query=Nothing,
+        answer=Organization,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/organizations",
+        summary="List organizations",
+        handler=listing,
+        body=Nothing,
+        query=PageQuery,
+        answer=Page[Organization],
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/organizations/{id}",
+        summary="Read an organization",
+        handler=get,
+        body=Nothing,
+        query=Nothing,
+        answer=Organization,
+    ),
+    Operation(
+        method="PATCH",
+        path="/api/admin/organizations/{id}",
+        summary="Change an organization",
+        handler=change,
+        body=OrganizationChange,
+        query=Nothing,
+        answer=Organization,
+    ),
+    Operation(
+        method="GET",
+        path="/api/me/organization",
+        summary="The caller's organization",
+        handler=mine,
+        body=Nothing,
+        query=Nothing,
+        answer=Organization,
+        access="key",
+    ),
+)

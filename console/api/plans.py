@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from console.call import Call, Nothing
+from console.call import Call, Nothing, Operation
 from console.paging import Page, PageQuery, page_of, slice_of
 from console.partial import changes, partial
 from ledger import plans
@@ -34,3 +34,35 @@ async def change(call: Call[BaseModel, Nothing]) -> Plan:
         changed = await plans.change(connection, call.actor, call.ids["id"], wanted)
     await announce(call.services.redis, EVERYONE)
     return changed
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/admin/plans",
+        summary="Create a plan",
+        handler=create,
+        body=PlanTerms,
+        query=Nothing,
+        answer=Plan,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/plans",
+        summary="List plans",
+        handler=listing,
+        body=Nothing,
+        query=PageQuery,
+        answer=Page[Plan],
+    ),
+    Operation(
+        method="PATCH",
+        path="/api/admin/plans/{id}",
+        summary="Change a plan, for all who are on it",
+        handler=change,
+        body=PlanChange,
+        query=Nothing,
+        answer=Plan,
+    ),
+)

@@ -1,7 +1,7 @@
 """Projects of an organization."""
 
 from console.api.scopes import ScopeLimits
-from console.call import Call, Input, Nothing
+from console.call import Call, Input, Nothing, Operation
 from console.paging import Page, PageQuery, page_of, slice_of
 from ledger import organizations, projects
 from ledger.announcements import announce
@@ -31,3 +31,26 @@ async def listing(call: Call[Nothing, PageQuery]) -> Page[Project]:
         await organizations.get(connection, call.ids["id"])
         rows = await projects.listing(connection, call.ids["id"], slice_of(call.query))
     return page_of(Page[Project], rows, call.query, lambda row: (row.created_at, row.id))
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/admin/organizations/{id}/projects",
+        summary="Create a project",
+        handler=create,
+        body=NewProject,
+        query=Nothing,
+        answer=Project,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/organizations/{id}/projects",
+        summary="List an organization's projects",
+        handler=listing,
+        body=Nothing,
+        query=PageQuery,
+        answer=Page[Project],
+    ),
+)

@@ -5,23 +5,25 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from console.call import Call, Nothing, Services
+from console.call import Call, Nothing, Operation, Services
 from console.paging import Page
-from ledger import api_keys, organizations, projects, subscriptions
+from ledger import api_keys, members, organizations, projects, subscriptions, token_packs
 from ledger.api_keys import ApiKey
 from ledger.database import reading
 from ledger.limits import UNLIMITED, Limits
+from ledger.members import Member
 from ledger.organizations import Organization
 from ledger.pages import Slice
 from ledger.plans import Plan
 from ledger.projects import Project
 from ledger.records import Instant, nano_text
+from ledger.token_packs import TokenPack, raised
 from proxy.quota.limits import LIMITS, Scope
 from proxy.quota.view import HoldView, LimitState, read_holds, read_quota
 
-ScopeKind = Literal["organization", "project", "key"]
+ScopeKind = Literal["organization", "project", "key", "member"]
 
-_KINDS: dict[str, ScopeKind] = {"o": "organization", "p": "project", "k": "key"}
+_KINDS: dict[str, ScopeKind] = {"o": "organization", "p": "project", "k": "key", "m": "member"}
 _MEASURES = {kind.name: kind.measure for kind in LIMITS}
 
 
@@ -68,14 +70,17 @@ async def limits(call: Call[Nothing, Nothing]) -> Page[LimitNow]:
             for key in await api_keys.listing(connection, organization.id, Slice())
             if key.usable(call.now)
         ]
-    return await _limits(call, organization, plan, owned, keys)
+        people = await members.listing(connection, organization.id, Slice())
+        packs = await token_packs.not_over(connection, organization.id, call.now)
+    return await _limits(call, organization, plan, packs, owned, keys, people)
 
 
 async def my_limits(call: Call[Nothing, Nothing]) -> Page[LimitNow]:
     caller = call.caller
     owned = [caller.project] if caller.project is not None else []
     keys = [caller.key] if caller.key is not None else []
-    return await _limits(call, caller.organization, caller.plan, owned, keys)
+    people = [caller.member] if caller.member is not None else []
+    return await _limits(call, caller.organization, caller.plan, caller.packs, owned, keys, people)
 
 
 async def holds(call: Call[Nothing, Nothing]) -> Page[Hold]:
@@ -93,14 +98,17 @@ async def _limits(
     call: Call[Nothing, Nothing],
     organization: Organization,
     plan: Plan | None,
+    packs: list[TokenPack],
     owned: Sequence[Project],
     keys: Sequence[ApiKey],
+    people: Sequence[Member],
 ) -> Page[LimitNow]:
     if plan is None:
         return Page[LimitNow](data=[])
-    scopes = [Scope.of(f"o:{organization.id}", plan.effective_limits)]
+    scopes = [Scope.of(f"o:{organization.id}", raised(plan.effective_limits, packs, call.now))]
     scopes += [Scope.of(f"p:{project.id}", project.limits) for project in owned if project.limits != Limits()]
     scopes += [Scope.of(f"k:{key.id}", key.limits) for key in keys if key.limits != Limits()]
+    scopes += [Scope.of(f"m:{person.id}", person.limits) for person in people if person.limits != Limits()]
     states = await read_quota(call.services.redis, organization.id, scopes, organization.time_zone, call.now)
     shown = [state for state in states if state.limit != UNLIMITED or state.scope == scopes[0].id]
     return Page[LimitNow](data=[_limit(state, plan.currency) for state in shown])
@@ -147,3 +155,45 @@ def _hold(view: HoldView, currency: str | None) -> Hold:
         currency=currency,
         delivered_tokens=view.delivered_tokens,
     )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/admin/organizations/{id}/quota",
+        summary="What is left of every limit",
+        handler=limits,
+        body=Nothing,
+        query=Nothing,
+        answer=Page[LimitNow],
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/organizations/{id}/holds",
+        summary="What is running now",
+        handler=holds,
+        body=Nothing,
+        query=Nothing,
+        answer=Page[Hold],
+    ),
+    Operation(
+        method="GET",
+        path="/api/me/quota",
+        summary="What is left to the caller's organization, project and key",
+        handler=my_limits,
+        body=Nothing,
+        query=Nothing,
+        answer=Page[LimitNow],
+        access="key",
+    ),
+    Operation(
+        method="GET",
+        path="/api/me/holds",
+        summary="What the caller's organization runs now",
+        handler=my_holds,
+        body=Nothing,
+        query=Nothing,
+        answer=Page[Hold],
+        access="key",
+    ),
+)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from console.call import Call, Input, Nothing
+from console.call import Call, Input, Nothing, Operation
 from console.inputs import Id, Moment
 from ledger import subscriptions
 from ledger.announcements import announce
@@ -33,3 +33,16 @@ async def replace(call: Call[SubscriptionWish, Nothing]) -> SubscriptionState:
     # A start that was not named is now, even if two clocks moved it by a little.
     status = made.status_at(call.now if call.body.start is not None else made.start)
     return SubscriptionState(status=status, **dict(made))
+
+
+OPERATIONS = (
+    Operation(
+        method="PUT",
+        path="/api/admin/organizations/{id}/subscription",
+        summary="Put an organization on a plan",
+        handler=replace,
+        body=SubscriptionWish,
+        query=Nothing,
+        answer=SubscriptionState,
+    ),
+)

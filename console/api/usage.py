@@ -4,7 +4,7 @@ from typing import Annotated, get_args
 
 from pydantic import AfterValidator, Field
 
-from console.call import Call, Nothing
+from console.call import Call, Nothing, Operation
 from console.inputs import Id, Moment, Text
 from console.paging import Page, PageQuery, cut, decode, page_of, slice_of
 from ledger import usage_rows
@@ -72,3 +72,26 @@ async def _find(pool: Pool, query: MyUsageQuery, organization_id: str | None) ->
         sums = await usage_rows.sums(connection, wanted, query.groups, limit=query.limit + 1, after=after)
     kept, cursor = cut(sums, query.limit, lambda pair: pair[0])
     return Page[UsageSum](data=[total for _, total in kept], next_cursor=cursor)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/admin/usage",
+        summary="Usage records, or sums of them",
+        handler=find,
+        body=Nothing,
+        query=UsageQuery,
+        answer=UsagePage,
+    ),
+    Operation(
+        method="GET",
+        path="/api/me/usage",
+        summary="Usage of the caller's organization",
+        handler=mine,
+        body=Nothing,
+        query=MyUsageQuery,
+        answer=UsagePage,
+        access="key",
+    ),
+)

@@ -1,5 +1,6 @@
 """Principals in the ledger: an API key or a person to everything a request needs to know of its caller."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from ledger.partitions import partition_of
 from ledger.plans import Plan
 from ledger.projects import Project
 from ledger.rating import Tariff
+from ledger.token_packs import raised
 from proxy.identity.principal import Principal, Terms
 from proxy.identity.tokens.claims import Person
 from proxy.quota.limits import Scope
@@ -29,6 +31,8 @@ class Entry:
 
     caller: Caller
     principal: Principal | None
+    fresh_for: float = math.inf
+    """Seconds that it may be kept; then it will be otherwise."""
 
     @property
     def organization_id(self) -> str:
@@ -50,7 +54,7 @@ class Directory:
         """Raises DatabaseUnavailable when the ledger can't be asked."""
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             caller = await callers.find(connection, self._hasher, key, self._now())
-            return None if caller is None else await _entry(connection, caller)
+            return None if caller is None else await _entry(connection, caller, self._now())
 
     async def find_person(self, person: Person, organization_id: str) -> Entry | None:
         """The person as a member of the organization; None if there is no such organization.
@@ -66,7 +70,7 @@ class Directory:
                 return None
             if caller.member is None and caller.organization.active:
                 caller = replace(caller, member=await self._join(connection, person, organization_id))
-            return await _entry(connection, caller)
+            return await _entry(connection, caller, self._now())
 
     async def _join(self, connection: Connection, person: Person, organization_id: str) -> Member | None:
         try:
@@ -88,12 +92,15 @@ class Directory:
             return await members.of_person(connection, organization_id, person.issuer, person.subject)
 
 
-async def _entry(connection: Connection, caller: Caller) -> Entry:
+async def _entry(connection: Connection, caller: Caller, at: datetime) -> Entry:
     owned = await projects.active_ones(connection, caller.organization.id)
-    return Entry(caller, None if caller.plan is None else _principal(caller, caller.plan, owned))
+    fresh_for = math.inf if caller.changes_at is None else (caller.changes_at - at).total_seconds()
+    return Entry(
+        caller, None if caller.plan is None else _principal(caller, caller.plan, owned, at), fresh_for
+    )
 
 
-def _principal(caller: Caller, plan: Plan, owned: Iterable[Project]) -> Principal:
+def _principal(caller: Caller, plan: Plan, owned: Iterable[Project], at: datetime) -> Principal:
     organization, key, member = caller.organization, caller.key, caller.member
     return Principal(
         organization_id=organization.id,
@@ -110,8 +117,9 @@ def _principal(caller: Caller, plan: Plan, owned: Iterable[Project]) -> Principa
             endpoints=plan.endpoints,
             allows_unpriced_models=plan.unpriced_models == "allow",
         ),
-        organization=Scope.of(f"o:{organization.id}", plan.effective_limits),
+        organization=Scope.of(f"o:{organization.id}", raised(plan.effective_limits, caller.packs, at)),
         key=None if key is None else Scope.of(f"k:{key.id}", key.limits),
+        member=None if member is None else Scope.of(f"m:{member.id}", member.limits),
         projects={project.id: Scope.of(f"p:{project.id}", project.limits) for project in owned},
         separate_projects=organization.separate_projects,
     )

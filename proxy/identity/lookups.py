@@ -58,7 +58,7 @@ class Lookups(Generic[NameT]):
         Raises DatabaseUnavailable where the ledger can't be asked and what it said is too old.
         """
         cached, at = self._cache.get(name), self._ticks()
-        if cached is not None and at - cached.looked_at < FRESH_SECONDS:
+        if cached is not None and at - cached.looked_at < min(FRESH_SECONDS, cached.entry.fresh_for):
             return cached.entry
         if at - self._unknown.get(name, -math.inf) < FRESH_SECONDS:
             return None

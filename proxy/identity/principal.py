@@ -30,9 +30,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Principal:
-    """`project_id` is the one the key is bound to. `organization`, `key` and each of the organization's `projects`
-    hold limits; `separate_projects`: what one of them created upstream is closed to the others. Whoever comes with an
-    access token has no key, but maybe `roles` in Keycloak."""
+    """`project_id` is the one the key is bound to. `organization`, `key`, `member` and each of the organization's
+    `projects` hold limits; `separate_projects`: what one of them created upstream is closed to the others. Whoever
+    comes with an access token has no key, but maybe `roles` in Keycloak."""
 
     organization_id: str
     project_id: str | None
@@ -43,6 +43,7 @@ class Principal:
     terms: Terms
     organization: Scope
     key: Scope | None
+    member: Scope | None
     projects: Mapping[str, Scope]
     separate_projects: bool = False
     roles: frozenset[str] = frozenset()
@@ -51,7 +52,7 @@ class Principal:
     def scopes(self, project_id: str | None) -> tuple[Scope, ...]:
         """The holders of limits that apply to a request for this project, the organization first. The organization
         is always counted; another scope only where it limits something."""
-        others = [] if self.key is None else [self.key]
+        others = [scope for scope in (self.key, self.member) if scope is not None]
         if project_id is not None and project_id in self.projects:
             others.insert(0, self.projects[project_id])
         return (self.organization, *(scope for scope in others if scope.limited))

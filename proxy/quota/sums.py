@@ -7,7 +7,7 @@ from ledger.periods import Period
 from proxy.quota.amounts import Amounts
 from proxy.quota.limits import Scope
 
-_COLUMNS: Final = {"o": "organization_id", "p": "project_id", "k": "key_id"}
+_COLUMNS: Final = {"o": "organization_id", "p": "project_id", "k": "key_id", "m": "member_id"}
 _QUERY: Final = """
     select count(*) filter (where strpos(request_id, '.') = 0) as requests,
             coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,

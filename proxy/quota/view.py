@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import orjson
 from redis.asyncio import Redis
@@ -52,9 +53,18 @@ class HoldView:
     delivered_tokens: int
 
 
+class _Held(NamedTuple):
+    """A hold, the bucket and the scopes that it is counted in. Only what is paced counts in the minute."""
+
+    view: HoldView
+    bucket: int
+    scopes: list[str]
+    paced: bool
+
+
 async def read_holds(redis: Redis, organization_id: str) -> list[HoldView]:
     """The organization's holds, oldest first."""
-    return [view for view, _ in await _holds(redis, organization_id)]
+    return [each.view for each in await _holds(redis, organization_id)]
 
 
 async def read_quota(
@@ -63,13 +73,13 @@ async def read_quota(
     """Every limit of the given scopes of one organization at `at`, in the order of the scopes and of LIMITS."""
     partition = partition_of(organization_id)
     span = calendar_of(time_zone).around(milliseconds(at))
-    running = [(view, bucket, scopes_) for view, (bucket, scopes_) in await _holds(redis, organization_id)]
+    running = await _holds(redis, organization_id)
     states = []
     for scope in scopes:
         live = _numbers(await redis.hgetall(keys.live(partition, scope.id)))
         period = _numbers(await redis.hgetall(keys.period(partition, scope.id, span.start)))
         bucket = milliseconds(at) // BUCKET_MS
-        inside = [view for view, since, held in running if scope.id in held and since > bucket - SLOTS]
+        inside = [each for each in running if scope.id in each.scopes and each.bucket > bucket - SLOTS]
         for kind in LIMITS:
             used, held = _used(kind, live, period, bucket, inside)
             states.append(_state(scope, kind, used, held, at, instant(span.turn)))
@@ -81,13 +91,13 @@ def _used(
     live: Mapping[str, int],
     period: Mapping[str, int],
     bucket: int,
-    inside: Sequence[HoldView],
+    inside: Sequence[_Held],
 ) -> tuple[int, int]:
     if kind.window == "concurrent":
         return 0, live.get("c", 0)
     if kind.window == "period":
         return period.get(kind.measure, 0), period.get("h" + kind.measure, 0)
-    held = len(inside) if kind.measure == "r" else sum(view.tokens for view in inside)
+    held = len(inside) if kind.measure == "r" else sum(each.view.tokens for each in inside if each.paced)
     total = _minute(live, kind.measure, bucket)
     return max(0, total - held), min(total, held)
 
@@ -118,7 +128,7 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-async def _holds(redis: Redis, organization_id: str) -> list[tuple[HoldView, tuple[int, list[str]]]]:
+async def _holds(redis: Redis, organization_id: str) -> list[_Held]:
     partition = partition_of(organization_id)
     listed: list[tuple[bytes, float]] = await redis.zrange(keys.holds(partition), 0, -1, withscores=True)  # type: ignore[assignment]
     found = []
@@ -143,6 +153,6 @@ async def _holds(redis: Redis, organization_id: str) -> list[tuple[HoldView, tup
             int(raw[MEASURES[2]]),
             int(raw.get("delivered", 0)),
         )
-        found.append((view, (int(raw["bucket"]), what["scopes"])))
-    found.sort(key=lambda pair: pair[0].started_at)
+        found.append(_Held(view, int(raw["bucket"]), what["scopes"], raw.get("paced") != b"0"))
+    found.sort(key=lambda each: each.view.started_at)
     return found

@@ -158,3 +158,29 @@ async def test_traffic_of_a_month_is_limited_by_what_has_passed(house: System) -
         refused = await client.post(CHAT, json=chat())
     assert refused.status_code == 429
     assert "traffic_gb_per_month" in refused.json()["error"]["message"]
+
+
+async def test_a_members_limits_bind_all_of_its_keys_together(house: System) -> None:
+    tenant = await house.tenant()
+    one, other = await house.keys_of_a_member(tenant, Limits(requests_per_month=3))
+    statuses = []
+    for each in (one, other, one, other):
+        async with house.client(each) as client:
+            statuses.append((await client.post(CHAT, json=chat())).status_code)
+    assert statuses == [200, 200, 200, 429]
+    async with house.client(tenant) as client:
+        assert (await client.post(CHAT, json=chat())).status_code == 200
+
+
+async def test_tokens_bought_raise_the_months_limit_at_once(house: System) -> None:
+    tenant = await house.tenant(limits={"tokens_per_month": 5})
+    async with house.client(tenant) as client:
+        assert (await client.post(CHAT, json=chat())).status_code == 429
+        await house.buy_tokens(tenant, 10_000)
+
+        async def raised() -> bool | None:
+            return True if (await client.post(CHAT, json=chat())).status_code == 200 else None
+
+        await until(raised, "the pack to count")
+        quota = await house.fetch("select tokens from token_pack where organization_id = $1", tenant.organization_id)
+    assert quota == [{"tokens": 10_000}]
