@@ -20,13 +20,16 @@ from config.settings import Settings, load_settings
 from ledger import (
     api_keys,
     exchange,
+    members,
     organizations,
     plans,
     price_rows,
     subscriptions,
+    token_packs,
     upstream_objects,
     usage_partitions,
 )
+from ledger.announcements import announce
 from ledger.database import Connection, close_pool, open_pool, transaction
 from ledger.keys import KeyHasher
 from ledger.limits import Limits
@@ -135,6 +138,44 @@ class System:
         finally:
             await close_pool(pool)
         return Tenant(tenant.organization_id, tenant.plan_id, key.id, made.secret)
+
+    async def keys_of_a_member(self, tenant: Tenant, limits: Limits) -> tuple[Tenant, Tenant]:
+        """Two keys of a new member of the organization, which is held to these limits."""
+        keys = []
+        pool = await open_pool(self.database_url, size=1)
+        try:
+            async with transaction(pool) as connection:
+                person = await members.create(
+                    connection,
+                    "test",
+                    tenant.organization_id,
+                    keycloak_user_id=f"person-{next(_numbers)}",
+                    now=datetime.now(UTC),
+                    limits=limits,
+                )
+                for name in ("one", "other"):
+                    made = KeyHasher(KEY_SECRET.encode()).make()
+                    key = await api_keys.create(
+                        connection, "test", tenant.organization_id, made, name=name, member_id=person.id
+                    )
+                    keys.append(replace(tenant, key_id=key.id, key=made.secret))
+        finally:
+            await close_pool(pool)
+        return keys[0], keys[1]
+
+    async def buy_tokens(self, tenant: Tenant, tokens: int) -> None:
+        """A pack of tokens for the present month; proxies are told."""
+        pool = await open_pool(self.database_url, size=1)
+        redis = Redis.from_url(self.redis_url)
+        try:
+            async with transaction(pool) as connection:
+                await token_packs.create(
+                    connection, "test", tenant.organization_id, tokens=tokens, now=datetime.now(UTC)
+                )
+            await announce(redis, tenant.organization_id)
+        finally:
+            await redis.aclose()
+            await close_pool(pool)
 
     async def records(self, tenant: Tenant, count: int) -> list[dict[str, Any]]:
         """The tenant's usage rows, oldest first, once there are `count` of them. Fails on more, or on too few."""

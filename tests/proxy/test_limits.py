@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from ledger.limits import Limits
-from tests.system import System, Tenant
+from tests.system import System, Tenant, until
 
 CLIENTS = 200
 CHAT = "/v1/chat/completions"
@@ -161,7 +161,7 @@ async def test_traffic_of_a_month_is_limited_by_what_has_passed(house: System) -
 
 
 async def test_a_members_limits_bind_all_of_its_keys_together(house: System) -> None:
-    tenant = await house.tenant()
+    tenant = await house.tenant(unpriced_models="allow")
     one, other = await house.keys_of_a_member(tenant, Limits(requests_per_month=3))
     statuses = []
     for each in (one, other, one, other):
@@ -173,7 +173,7 @@ async def test_a_members_limits_bind_all_of_its_keys_together(house: System) -> 
 
 
 async def test_tokens_bought_raise_the_months_limit_at_once(house: System) -> None:
-    tenant = await house.tenant(limits={"tokens_per_month": 5})
+    tenant = await house.tenant(limits={"tokens_per_month": 5}, unpriced_models="allow")
     async with house.client(tenant) as client:
         assert (await client.post(CHAT, json=chat())).status_code == 429
         await house.buy_tokens(tenant, 10_000)
@@ -182,5 +182,7 @@ async def test_tokens_bought_raise_the_months_limit_at_once(house: System) -> No
             return True if (await client.post(CHAT, json=chat())).status_code == 200 else None
 
         await until(raised, "the pack to count")
-        quota = await house.fetch("select tokens from token_pack where organization_id = $1", tenant.organization_id)
+        quota = await house.fetch(
+            "select tokens from token_pack where organization_id = $1", tenant.organization_id
+        )
     assert quota == [{"tokens": 10_000}]
