@@ -59,6 +59,21 @@ async def find(connection: Connection, hasher: KeyHasher, secret: str, at: datet
     return await _standing(connection, organization, at, key=key, member=member)
 
 
+async def again(
+    connection: Connection, organization_id: str, key_id: str | None, member_id: str | None, at: datetime
+) -> Caller | None:
+    """Who came before with this key, or as this member; None if that is not to be found in the organization."""
+    try:
+        organization = await organizations.get(connection, organization_id)
+        key = await api_keys.get(connection, key_id) if key_id else None
+    except NotFoundError:
+        return None
+    member = await members.find(connection, organization_id, member_id) if member_id else None
+    if (key is None and member is None) or (key is not None and key.organization_id != organization_id):
+        return None
+    return await _standing(connection, organization, at, key=key, member=member)
+
+
 async def of_person(
     connection: Connection, organization_id: str, issuer: str, keycloak_user_id: str, at: datetime
 ) -> Caller | None:

@@ -23,7 +23,9 @@ from proxy.house import House
 from proxy.identity.api_keys import ApiKeys
 from proxy.identity.changes import listen
 from proxy.identity.directory import Directory
+from proxy.identity.ephemeral import Seal
 from proxy.identity.identities import Identities, trust_of
+from proxy.identity.known import KnownCallers
 from proxy.identity.people import People
 from proxy.journey import DEPLOYMENT, travel
 from proxy.measures import Measures
@@ -35,6 +37,7 @@ from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
 from proxy.quota.scripts import Scripts
 from proxy.quota.sums import LedgerSums
+from proxy.realtime.attendants import Attendants
 from proxy.realtime.door import attend
 from proxy.record.settler import Settler
 from proxy.relay.asgi import Receive, Scope, Send
@@ -121,10 +124,14 @@ class Proxy:
         trust = trust_of(settings.keycloak, _now)
         if trust is not None:
             stack.push_async_callback(trust.close)
+        attendants = Attendants()
+        last_turn_seconds = max(0.0, settings.server.shutdown_grace_seconds - _LAST_WORDS_SECONDS)
+        stack.push_async_callback(attendants.close, last_turn_seconds)
         house = House(
             identities=Identities(
                 ApiKeys(directory.find, hasher, _now),
                 None if trust is None else People(trust.verify, directory.find_person),
+                KnownCallers(directory.find_again, _now),
             ),
             prices=prices,
             tokenizers=await asyncio.to_thread(Tokenizers.load, _ENCODINGS),
@@ -134,11 +141,13 @@ class Proxy:
             deferrals=deferrals,
             register=Register(redis, pool),
             running=running,
+            attendants=attendants,
             route=route,
             measures=measures,
+            seal=Seal(secret.get_secret_value().encode(), _now),
             max_body_bytes=settings.server.max_body_bytes,
             max_upload_bytes=settings.server.max_upload_bytes,
-            last_turn_seconds=max(0.0, settings.server.shutdown_grace_seconds - _LAST_WORDS_SECONDS),
+            last_turn_seconds=last_turn_seconds,
         )
         await _try_to_connect(redis)
         await _try_to_read(house.prices)

@@ -12,6 +12,7 @@ from proxy.meter.chunk_filter import ChunkFilter
 from proxy.offer import body_for
 from proxy.ownership.listing import Listing
 from proxy.quota.admission import Admitted
+from proxy.realtime.opening import Opening
 from proxy.reckoning import Reckoning
 from proxy.relay.asgi import Message, Scope, Send, closing, send_error
 from proxy.relay.head import answer_headers, content_encoding, is_event_stream, our_headers
@@ -54,7 +55,7 @@ class Call:
         self._send = send
         self._inflow = inflow
         self._outbox = Outbox(asyncio.get_running_loop())
-        self._exchange: Forwarding | Listing | None = None
+        self._exchange: Forwarding | Listing | Opening | None = None
         self._filter: ChunkFilter | None = None
         self._reckoning = Reckoning(house, ticket, admitted)
         self._kind_known = False
@@ -180,12 +181,20 @@ class Call:
                 self._scope["query_string"], self._forward_query, self._own, self, asked.endpoint.lists
             )
             return
+        if asked.endpoint.opens is not None:
+            self._exchange = Opening(self._house, self.ticket, self._forward_opening, self)
+            return
         body: Body = None
         if self._inflow is not None:
             body = Streamed(self._inflow, self._inflow.length)
         elif asked.endpoint.takes_body:
             body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
         self._exchange = self._house.route.forward(self._scope, asked, body, self.ticket.ways, self)
+
+    def _forward_opening(self, sink: Sink) -> Forwarding:
+        asked, given = self.ticket.asked, self.ticket.given
+        secret = None if given is None else given.secret
+        return self._house.route.forward(self._scope, asked, asked.body, self.ticket.ways, sink, secret)
 
     def _forward_query(self, query: bytes, sink: Sink) -> Forwarding:
         scope = {**self._scope, "query_string": query}

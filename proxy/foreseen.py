@@ -13,6 +13,7 @@ from proxy.meter.duration import NO_AUDIO, Length, length_of
 from proxy.meter.image_answers import images
 from proxy.meter.metering import Request
 from proxy.meter.meters import chat, responses
+from proxy.meter.models import family_of
 from proxy.meter.pictures import pictures_given
 from proxy.meter.prompt import Estimate, count_prompt
 from proxy.meter.speech import speech
@@ -48,6 +49,10 @@ _NOTHING: Final = Foreseen()
 
 def foresee(asked: Asked, tokenizers: Tokenizers) -> Foreseen:
     """Takes as long as counting the prompt does: that of a large body is for a thread."""
+    if asked.endpoint.opens == "call":
+        # It costs nothing by itself, but is pointless without room for a response.
+        family = family_of(asked.model)
+        return Foreseen(input_tokens=family.context, output_tokens=family.max_output)
     if not asked.endpoint.costs:
         return _NOTHING
     prompt = count_prompt(asked.endpoint.template, asked.request, asked.model, tokenizers)

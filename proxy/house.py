@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from proxy.deferred.deferrals import Deferrals
+from proxy.identity.ephemeral import Seal
 from proxy.identity.identities import Identities
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
@@ -10,6 +11,7 @@ from proxy.ownership.register import Register
 from proxy.pricing import PriceBook
 from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
+from proxy.realtime.attendants import Attendants
 from proxy.record.settler import Settler
 from proxy.running import Running
 from proxy.upstream.route import Route
@@ -26,8 +28,10 @@ class House:
     deferrals: Deferrals
     register: Register
     running: Running
+    attendants: Attendants
     route: Route
     measures: Measures
+    seal: Seal
     max_body_bytes: int
     max_upload_bytes: int
     last_turn_seconds: float

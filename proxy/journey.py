@@ -29,6 +29,7 @@ from proxy.ownership.passing import PassingForm
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
+from proxy.realtime.caller import caller_of, for_call
 from proxy.relay.asgi import (
     ClientGone,
     Headers,
@@ -83,8 +84,8 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     headers = scope["headers"]
     match = find(scope["method"], scope["raw_path"].decode("ascii"))
     scope["raw_path"] = match.path
-    principal = await house.identities.resolve(bearer(headers))
-    project_id = project_of(principal, headers)
+    principal, given = await caller_of(house, match.endpoint, bearer(headers))
+    project_id = project_of(principal, headers) if given is None else given.project_id
     inflow: Inflow | None = None
     if match.endpoint.takes == "upload" and is_form(content_type := content_type_of(headers)):
         inflow = await _inflow(house, principal, project_id, content_type, headers, receive)
@@ -97,7 +98,9 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     places = await house.register.require(
         principal, project_id, match.owned | mentioned(asked.as_json, asked.request)
     )
-    ways = house.route.ways(asked, _keeper(match, places))
+    if match.endpoint.opens == "call":
+        asked = for_call(asked, scope["query_string"], given)
+    ways = house.route.ways(asked, _keeper(match, places) if given is None else given.upstream)
     asked, offered = await Offering(house, principal, project_id, places, match.ids).of(asked)
     ticket = Ticket(
         request_id,
@@ -109,6 +112,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         ways,
         principal.scopes(project_id),
         match.ids,
+        given,
     )
     gone = asyncio.ensure_future(until_gone(receive)) if inflow is None else inflow.gone
     try:

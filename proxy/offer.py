@@ -53,7 +53,7 @@ def check_endpoint(endpoint: Endpoint, principal: Principal) -> None:
 def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
     """Raises Refusal: 403 for what the plan excludes, 402 for a model without a price."""
     check_endpoint(asked.endpoint, principal)
-    if not asked.endpoint.costs:
+    if not asked.endpoint.costs and asked.endpoint.opens is None:
         return
     terms = principal.terms
     model = asked.model or "that a stored prompt names"

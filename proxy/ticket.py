@@ -7,6 +7,7 @@ from ledger.usage import Usage
 from ledger.usage_record import Outcome, UsageRecord, UsageSource
 from proxy.deferred.work import Work
 from proxy.endpoints.asked import Asked
+from proxy.identity.ephemeral import Pass
 from proxy.identity.principal import Principal
 from proxy.offer import Offer
 from proxy.quota.admission import Admitted
@@ -21,7 +22,8 @@ from proxy.upstream.route import Ways
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`started` is by the monotonic clock, in seconds. `ids` stand in the path: kind -> id."""
+    """`started` is by the monotonic clock, in seconds. `ids` stand in the path: kind -> id. `given`:
+    the ephemeral key that the caller brought."""
 
     request_id: str
     principal: Principal
@@ -32,6 +34,7 @@ class Ticket:
     ways: Ways
     scopes: tuple[Scope, ...]
     ids: Mapping[str, str]
+    given: Pass | None = None
 
     def hold(self, period_start_ms: int = 0) -> Hold:
         """The hold it takes if it is booked in the period that starts then; 0 where nobody knows."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.endpoints import forms
+from proxy.endpoints import forms, realtime
 from proxy.endpoints.endpoint import Endpoint
 from proxy.errors import Refusal
 from proxy.meter.form_scanner import is_form
@@ -48,7 +48,10 @@ def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]
     """Raises Refusal 400 that names what can't be understood."""
     label = label_of(headers)
     if not endpoint.takes_body or (not body and not endpoint.needs_model):
-        return Asked(endpoint, b"", {}, "", False, label)
+        model = endpoint.default_model or "" if endpoint.opens else ""
+        return Asked(endpoint, b"", {}, model, False, label)
+    if endpoint.opens == "call" and forms.content_type_of(headers).startswith(b"application/sdp"):
+        return Asked(endpoint, body, {}, endpoint.default_model or "", False, label)
     if endpoint.takes == "form" and is_form(content_type := forms.content_type_of(headers)):
         form, request = forms.read(content_type, body)
         return _asked(endpoint, body, request, label, form)
@@ -99,7 +102,7 @@ def label_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def _model(endpoint: Endpoint, request: Mapping[str, Any]) -> str:
-    model = request.get("model")
+    model = realtime.model_of(endpoint, request) if endpoint.opens else request.get("model")
     if model is None:
         if endpoint.default_model is not None:
             return endpoint.default_model

@@ -15,6 +15,7 @@ from proxy.endpoints import (
     files,
     fine_tuning,
     images,
+    realtime,
     responses,
     text,
     vector_stores,
@@ -36,6 +37,7 @@ _FAMILIES: Final = (
     images,
     audio,
     files,
+    realtime,
 )
 CATALOGUE: Final[tuple[Endpoint, ...]] = tuple(
     endpoint for family in _FAMILIES for endpoint in family.ENDPOINTS

@@ -31,7 +31,7 @@ class Endpoint:
     kind of work (deferred.kinds) that may go on after its answer, and is charged when it has ended. `polls`: the kind
     of such work that it looks at, by the id in its path. `unpaced`: the provider does that work when it suits it, so it
     counts against the limits of the period alone. `lists`: its answer lists objects of all tenants, of which the caller
-    gets its own.
+    gets its own. `opens`: its answer opens Realtime sessions, by a key or as a call.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Endpoint:
     polls: str | None = None
     unpaced: bool = False
     lists: Lists | None = None
+    opens: Literal["key", "call"] | None = None
 
     @property
     def takes_body(self) -> bool:

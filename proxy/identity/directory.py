@@ -21,6 +21,9 @@ from proxy.identity.principal import Principal, Terms
 from proxy.identity.tokens.claims import Person
 from proxy.quota.limits import Scope
 
+Ids = tuple[str, str | None, str | None]
+"""Of an organization, and of a key and a member in it, where there is one."""
+
 _ACTOR: Final = "keycloak"
 """Who the audit names where a person joins by a token."""
 
@@ -55,6 +58,12 @@ class Directory:
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             caller = await callers.find(connection, self._hasher, key, self._now())
             return None if caller is None else await _entry(connection, caller, self._now())
+
+    async def find_again(self, ids: Ids) -> Entry | None:
+        """Raises DatabaseUnavailable."""
+        async with reading(self._pool, acquire_seconds=self._timeout) as connection:
+            caller = await callers.again(connection, *ids, self._now())
+            return None if caller is None else await _entry(connection, caller)
 
     async def find_person(self, person: Person, organization_id: str) -> Entry | None:
         """The person as a member of the organization; None if there is no such organization.

@@ -8,6 +8,8 @@ from config.settings import Keycloak
 from ledger.keys import PREFIX
 from proxy.errors import invalid_key
 from proxy.identity.api_keys import ApiKeys
+from proxy.identity.ephemeral import Pass, is_ephemeral, not_here
+from proxy.identity.known import KnownCallers
 from proxy.identity.people import People
 from proxy.identity.principal import Principal
 
@@ -33,20 +35,28 @@ def is_access_token(credential: str) -> bool:
 class Identities:
     """`people` is None where no issuer of access tokens is configured."""
 
-    def __init__(self, keys: ApiKeys, people: People | None) -> None:
+    def __init__(self, keys: ApiKeys, people: People | None, known: KnownCallers) -> None:
         self._keys = keys
         self._people = people
+        self._known = known
 
     async def resolve(self, credential: str) -> Principal:
         """Who brings this. Raises Refusal, as ApiKeys and People do."""
+        if is_ephemeral(credential):
+            raise not_here()
         if not is_access_token(credential):
             return await self._keys.resolve(credential)
         if self._people is None:
             raise invalid_key("Access tokens are not accepted here, only API keys.")
         return await self._people.resolve(credential)
 
+    async def again(self, who: Principal | Pass) -> Principal:
+        """Whoever was resolved before, as of now. Raises Refusal, as KnownCallers does."""
+        return await self._known.resolve((who.organization_id, who.key_id, who.member_id))
+
     def forget(self, organization_id: str) -> None:
         """Something of this organization changed, or maybe of everyone."""
+        self._known.forget(organization_id)
         self._keys.forget(organization_id)
         if self._people is not None:
             self._people.forget(organization_id)

@@ -14,11 +14,13 @@ from proxy.endpoints.asked import label_of
 from proxy.errors import Refusal
 from proxy.house import House
 from proxy.identity.attribution import project_of
+from proxy.identity.ephemeral import Pass, is_ephemeral
 from proxy.identity.principal import Principal
 from proxy.meter.realtime import FIRST_TRANSCRIBER
-from proxy.offer import check_plan, quote_for
+from proxy.offer import check_endpoint
+from proxy.realtime.caller import same_model
 from proxy.realtime.handshake import Handshake, read
-from proxy.realtime.seat import Seat, asking
+from proxy.realtime.seat import ENDPOINT, Seat, asking
 from proxy.realtime.session import Session
 from proxy.realtime.turns import Turns
 from proxy.reckoning import CLIENT_GONE_STATUS
@@ -65,22 +67,51 @@ async def _refuse(client: ClientSocket, refusal: Refusal, request_id: str) -> No
         await client.refuse(refusal, [(b"x-request-id", request_id.encode())])
 
 
-def seat_of(house: House, wish: Handshake, principal: Principal) -> Seat:
+async def seat_of(house: House, wish: Handshake) -> Seat:
     """Who may sit where. Raises Refusal."""
+    if is_ephemeral(wish.credential):
+        return await _seat_of_pass(house, wish, house.seal.open(wish.credential))
+    principal = await house.identities.resolve(wish.credential)
     project_id = project_of(principal, wish.headers)
+    if wish.call:
+        return await _seat_beside(house, wish, principal, project_id)
     model = wish.model or (FIRST_TRANSCRIBER if wish.transcribes else "")
     if not model:
         raise Refusal(400, "you must provide a model parameter", param="model")
     asked = asking(model, label_of(wish.headers))
-    quote = quote_for(asked, principal, house.prices)
-    check_plan(asked, principal, quote)
     ways = house.route.ways(replace(asked, model=wish.model), None)
-    return Seat(principal, project_id, asked, quote, ways, house.prices, wish.transcribes)
+    return _checked(house, Seat(principal, project_id, asked, ways, house.prices, wish.transcribes))
+
+
+async def _seat_of_pass(house: House, wish: Handshake, given: Pass) -> Seat:
+    """By an ephemeral key: its model, at the upstream that gave it out."""
+    same_model(given, wish.model)
+    principal = await house.identities.again(given)
+    asked = asking(given.model, label_of(wish.headers))
+    ways = house.route.ways(asked, given.upstream)
+    seat = Seat(
+        principal, given.project_id, asked, ways, house.prices, given.transcribing, secret=given.secret
+    )
+    return _checked(house, seat)
+
+
+async def _seat_beside(house: House, wish: Handshake, principal: Principal, project_id: str | None) -> Seat:
+    """Beside a call of the caller's own, which is attended to already: what it uses is charged there."""
+    check_endpoint(ENDPOINT, principal)
+    places = await house.register.require(principal, project_id, {wish.call})
+    asked = asking("", label_of(wish.headers))
+    ways = house.route.ways(asked, places[wish.call].upstream)
+    return Seat(principal, project_id, asked, ways, house.prices, observes=True)
+
+
+def _checked(house: House, seat: Seat) -> Seat:
+    seat.check(seat.asked.model)
+    return seat
 
 
 async def _open(house: House, wish: Handshake, client: ClientSocket, request_id: str) -> Session | None:
     """The session with both sides connected; None for a client that left before. Raises Refusal."""
-    seat = seat_of(house, wish, await house.identities.resolve(wish.credential))
+    seat = await seat_of(house, wish)
     turns = Turns(house, seat, request_id, lambda: client.sending_since)
     ticket, admitted = await turns.open()
     outcome: Outcome = "stopped"
@@ -122,7 +153,7 @@ async def _connect(
     house: House, wish: Handshake, seat: Seat, client: ClientSocket
 ) -> tuple[Socket, str] | None:
     """None if the client leaves first. Raises Refused or Unreachable."""
-    request = SocketRequest(wish.path, wish.query, wish.headers, wish.subprotocols, wish.model)
+    request = SocketRequest(wish.path, wish.query, wish.headers, wish.subprotocols, wish.model, seat.secret)
     opening = asyncio.ensure_future(house.route.open_socket(request, seat.ways))
     left = asyncio.ensure_future(client.left())
     try:

@@ -12,6 +12,8 @@ from proxy.upstream.request import Header
 
 _KEY_PROTOCOL: Final = "openai-insecure-api-key."
 """How a browser, which can set no headers, brings its key."""
+_KEY_PARAMETER: Final = "api-key"
+"""How it brings one to Azure."""
 _PROJECT_PROTOCOL: Final = "openai-project."
 _ACCOUNT_PROTOCOLS: Final = (_KEY_PROTOCOL, _PROJECT_PROTOCOL, "openai-organization.")
 _LONGEST: Final = 256
@@ -45,19 +47,20 @@ def read(scope: Scope) -> Handshake:
         headers.append((b"openai-project", project.encode("latin-1", "replace")))
     query: bytes = scope["query_string"]
     named = parse_qs(query.decode("latin-1"))
+    query = b"&".join(part for part in query.split(b"&") if not part.startswith(_KEY_PARAMETER.encode()))
     return Handshake(
         b"/realtime",
         query,
         headers,
         [each for each in offered if not each.startswith(_ACCOUNT_PROTOCOLS)],
-        _credential(headers, offered),
+        _credential(headers, _one(named, _KEY_PARAMETER), offered),
         _one(named, "model"),
         _one(named, "call_id"),
         _one(named, "intent") == "transcription",
     )
 
 
-def _credential(headers: Headers, offered: Sequence[str]) -> str:
+def _credential(headers: Headers, named: str, offered: Sequence[str]) -> str:
     if any(name in (b"authorization", b"api-key") for name, _ in headers):
         return bearer(headers)
     return _after(_KEY_PROTOCOL, offered) or bearer(headers)

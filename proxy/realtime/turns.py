@@ -81,11 +81,12 @@ class Turns:
             self._seat.check(wish.transcriber)
         if wish.references:
             await self._house.register.require(self._seat.principal, self._seat.project_id, wish.references)
-        while not (self._chain.may_ask() if wish.responds else self._chain.holds):
+        responds = wish.responds and not self._seat.observes
+        while not (self._chain.may_ask() if responds else self._chain.holds):
             if self._refusal is not None:
                 refusal, self._refusal = self._refusal, None
                 raise refusal
-            if wish.responds:
+            if responds:
                 self._act(self._chain.wants_another())
             self._changed.clear()
             # Every hold that is asked for comes or is refused within the gate's bound.
@@ -96,6 +97,8 @@ class Turns:
 
     def saw(self, message: bytes) -> None:
         self.passed.received += len(message)
+        if self._seat.observes:
+            return
         try:
             self._take(message, news_of(message))
         except Refusal as refusal:
@@ -152,8 +155,17 @@ class Turns:
         """What is under way is the last."""
         self._act(self._chain.stops())
 
-    def end(self, outcome: Outcome, *, status: int = SWITCHED) -> None:
-        """Settles all that is open. May be called again, and then does nothing."""
+    async def quiet(self) -> None:
+        """Returns when no response is under way."""
+        while self._chain.busy:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def end(self, outcome: Outcome, *, status: int = SWITCHED, noted: bool = True) -> None:
+        """Settles all that is open. May be called again, and then does nothing. `noted`: a session that used nothing
+        leaves a record all the same."""
+        if not noted:
+            self._act(self._chain.used())
         cut = self._meter.cut(self._counter)
         for action in self._chain.ended():
             turn = self._turns.pop(action.turn or 0, None)
@@ -203,8 +215,9 @@ class Turns:
         self._changed.set()
 
     async def _hold(self) -> None:
-        ticket = self._seat.ticket(new_id("req"), self._transcriber)
         try:
+            self._seat = await self._seat.again(self._house.identities)
+            ticket = self._seat.ticket(new_id("req"), self._transcriber)
             admitted = await take_hold(self._house, ticket, spoken=self._spoken)
         except Refusal as refusal:
             self._refusal = refusal

@@ -75,9 +75,16 @@ class Route:
         return ways
 
     def forward(
-        self, scope: MutableMapping[str, Any], asked: Asked, body: Body, ways: Ways, sink: Sink
+        self,
+        scope: MutableMapping[str, Any],
+        asked: Asked,
+        body: Body,
+        ways: Ways,
+        sink: Sink,
+        secret: str | None = None,
     ) -> Forwarding:
-        """Sends a client's request on; what comes of it goes to `sink`. Never blocks. As Forwarding."""
+        """Sends a client's request on; what comes of it goes to `sink`. Never blocks. As Forwarding. `secret` is one
+        that the upstream gave out, None to use our key."""
         request = ClientRequest(
             scope["method"],
             scope["raw_path"].partition(b"?")[0].removeprefix(_PREFIX),
@@ -85,6 +92,7 @@ class Route:
             scope["headers"],
             body,
             asked.model,
+            secret,
         )
         kind = repeatable(asked.endpoint.method, asked.endpoint.template, asked.request)
         if isinstance(body, Streamed):
@@ -95,6 +103,12 @@ class Route:
         """Asks for something ourselves, by its path from `/v1` on, where it lies. As `forward`."""
         ways = self._router.ways("", Bound.ONLY, lambda _: True, keeper)
         request = ClientRequest("GET", path.encode("ascii").removeprefix(_PREFIX), b"", [], None, "")
+        return Forwarding(request, ways, sink, Repeatable(True, True), self._limits, self._watch)
+
+    def post(self, path: str, keeper: str, sink: Sink) -> Forwarding:
+        """As `get`, for what may be done twice. Without a body."""
+        ways = self._router.ways("", Bound.ONLY, lambda _: True, keeper)
+        request = ClientRequest("POST", path.encode("ascii").removeprefix(_PREFIX), b"", [], b"", "")
         return Forwarding(request, ways, sink, Repeatable(True, True), self._limits, self._watch)
 
     async def open_socket(self, request: SocketRequest, ways: Ways) -> tuple[Socket, str]:

@@ -27,7 +27,8 @@ _log = structlog.get_logger(__name__)
 
 
 class ClientRequest(NamedTuple):
-    """What the client asks: the path from `/v1` on, headers and model as it sent them, and the body that we send."""
+    """What the client asks: the path from `/v1` on, headers and model as it sent them, and the body that we send.
+    `secret` is one that the upstream gave out, None to use our key."""
 
     method: str
     path: bytes
@@ -35,6 +36,7 @@ class ClientRequest(NamedTuple):
     headers: list[Header]
     body: Body
     model: str
+    secret: str | None = None
 
 
 class SocketRequest(NamedTuple):
@@ -104,10 +106,16 @@ class Upstream:
         return self._pool.exchange(
             request.method.encode("ascii"),
             self._base + place,
-            request_headers(request.headers, self._credentials),
+            request_headers(request.headers, self._known_by(request.secret)),
             body,
             sink,
         )
+
+    def _known_by(self, secret: str | None) -> list[Header]:
+        if secret is None:
+            return self._credentials
+        others = [each for each in self._credentials if each[0] == b"proxy-authorization"]
+        return [*credentials(self._entry, secret), *others]
 
     async def open_socket(self, request: SocketRequest, model: str | None) -> Socket:
         """`model` as in `send`. Raises Refused or Unreachable."""
