@@ -1,7 +1,6 @@
 """What is left of every limit, and what is running now."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel
 
@@ -18,12 +17,9 @@ from ledger.plans import Plan
 from ledger.projects import Project
 from ledger.records import Instant, nano_text
 from ledger.token_packs import TokenPack, raised
-from proxy.quota.limits import LIMITS, Scope
+from proxy.quota.limits import HOLDERS, LIMITS, Holder, Scope
 from proxy.quota.view import HoldView, LimitState, read_holds, read_quota
 
-ScopeKind = Literal["organization", "project", "key", "member"]
-
-_KINDS: dict[str, ScopeKind] = {"o": "organization", "p": "project", "k": "key", "m": "member"}
 _MEASURES = {kind.name: kind.measure for kind in LIMITS}
 
 
@@ -33,7 +29,7 @@ class LimitNow(BaseModel):
     `held` is what running requests have reserved. `resets_at` is null for what ends with the requests themselves.
     """
 
-    scope: ScopeKind
+    scope: Holder
     scope_id: str
     name: str
     limit: int | str
@@ -124,7 +120,7 @@ def _limit(state: LimitState, currency: str) -> LimitNow:
         return str(UNLIMITED) if may_be_unlimited and value < 0 else nano_text(value)
 
     return LimitNow(
-        scope=_KINDS[kind],
+        scope=HOLDERS[kind],
         scope_id=identifier,
         name=state.name,
         limit=amount(state.limit, may_be_unlimited=True),

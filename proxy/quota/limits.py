@@ -17,6 +17,11 @@ Measure = Literal["r", "t", "m", "b"]
 MEASURES: Final[tuple[Measure, ...]] = ("r", "t", "m", "b")
 """Requests, tokens, money in nano-units of the plan's currency, and bytes of bodies in both directions."""
 
+Holder = Literal["organization", "project", "key", "member"]
+
+HOLDERS: Final[dict[str, Holder]] = {"o": "organization", "p": "project", "k": "key", "m": "member"}
+"""Who may carry limits, by what the id of its scope begins with."""
+
 NANO: Final = 10**9
 GB: Final = 10**9
 
@@ -60,7 +65,7 @@ def kind_of(window: str, measure: str) -> LimitKind:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One holder of limits: an organization or a key. `row` is what the admission script takes for it:
+    """One holder of limits. `row` is what the admission script takes for it:
     concurrent, then per minute and per period for each measure; -1 is unlimited."""
 
     id: str
@@ -75,6 +80,10 @@ class Scope:
             row.append(values.get(("minute", measure), UNLIMITED))
             row.append(values.get(("period", measure), UNLIMITED))
         return cls(identifier, limits, tuple(row))
+
+    @property
+    def holder(self) -> Holder:
+        return HOLDERS[self.id.partition(":")[0]]
 
     @property
     def limited(self) -> bool:

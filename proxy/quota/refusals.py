@@ -8,7 +8,6 @@ from proxy.errors import Refusal
 from proxy.quota.admission import Refused
 from proxy.quota.headers import of_refusal
 
-_WHOSE: Final = {"o": "organization", "p": "project", "k": "API key"}
 _NEVER: Final = "The request alone needs more than the limit allows; ask for a shorter answer or send less."
 
 
@@ -16,7 +15,7 @@ def refusal(refused: Refused, currency: str) -> Refusal:
     """429 `rate_limit_exceeded` for what passes by itself, 429 `insufficient_quota` for a period's tokens or
     requests, 402 `insufficient_quota` for its money."""
     kind = refused.kind
-    whose = _WHOSE[refused.scope.id.partition(":")[0]]
+    whose = "API key" if refused.scope.holder == "key" else refused.scope.holder
     unit = {"r": "requests", "t": "tokens", "m": currency, "b": "GB"}[kind.measure]
     amounts = " ".join(
         f"{word} {_amount(value, kind.measure)} {unit}{mark}"

@@ -7,7 +7,6 @@ from ledger.periods import Period
 from proxy.quota.amounts import Amounts
 from proxy.quota.limits import Scope
 
-_COLUMNS: Final = {"o": "organization_id", "p": "project_id", "k": "key_id", "m": "member_id"}
 _QUERY: Final = """
     select count(*) filter (where strpos(request_id, '.') = 0) as requests,
             coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,
@@ -27,8 +26,8 @@ class LedgerSums:
         self._timeout = timeout
 
     async def used(self, organization_id: str, scope: Scope, period: Period, currency: str) -> Amounts:
-        kind, _, identifier = scope.id.partition(":")
-        query = _QUERY.format(column=_COLUMNS[kind])
+        identifier = scope.id.partition(":")[2]
+        query = _QUERY.format(column=f"{scope.holder}_id")
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             row = await connection.fetchrow(
                 query, organization_id, period.start, period.end, currency, identifier, timeout=self._timeout
