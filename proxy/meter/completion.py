@@ -8,7 +8,7 @@ from typing import Any
 from proxy.meter.messages import parallel_call
 from proxy.meter.models import family_of
 from proxy.meter.output import Output, TokenCounter
-from proxy.meter.tools import functions_of
+from proxy.meter.tools import forced_name, functions_of
 
 _PER_CALL = 7
 _PER_OLD_CALL = 4
@@ -49,7 +49,7 @@ def count_completion(output: Output, request: Mapping[str, Any], counter: TokenC
     if not turns:
         tools = bool(functions_of(request)) and request.get("tool_choice") != "none"
         return tokens + newer + (1 if responses or tools else 0)
-    forced = isinstance(request.get("tool_choice"), Mapping) and not newer
+    forced = forced_name(request, responses=bool(responses)) is not None and not newer
     one = _PER_OLD_CALL if request.get("functions") else _PER_CALL
     return tokens + newer + sum(_framing(turn, counter, one, forced) + responses for turn in turns)
 

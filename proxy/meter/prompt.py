@@ -11,7 +11,7 @@ from proxy.meter.output import TokenCounter
 from proxy.meter.response_formats import format_of, format_text
 from proxy.meter.responses_input import add_responses
 from proxy.meter.tokenizer import ByteBound, Tokenizers
-from proxy.meter.tools import functions_of, other_tools, tools_text
+from proxy.meter.tools import forced_name, functions_of, other_tools, tools_text
 
 _LARGEST_THREAD: Final = 128_000
 
@@ -79,6 +79,8 @@ def _conversed(
         conversation.turns.insert(0, Turn("system", "\n\n".join(sections)))
     if functions:
         tokens += _tools_extra(request, family, counter, with_system=system is not None, responses=responses)
+        if family.era == "gpt-5":
+            tokens -= sum(not _has_parameters(function) for function in functions)
     elif schema_format is not None:
         name = counter.count(str(schema_format.get("name", "")))
         tokens += _format_extra(family, name, with_system=system is not None, responses=responses)
@@ -101,14 +103,15 @@ def _tools_extra(
     base = -1
     if responses:
         base = -3 if with_system else -7
-    choice = request.get("tool_choice", request.get("function_call"))
-    if choice == "none":
+    if request.get("tool_choice", request.get("function_call")) == "none":
         return base + 1
-    if isinstance(choice, Mapping):
-        function = choice.get("function", choice)
-        name = function.get("name") if isinstance(function, Mapping) else None
-        return base + 7 + counter.count(name) if isinstance(name, str) else base
-    return base
+    forced = forced_name(request, responses=responses)
+    return base if forced is None else base + 7 + counter.count(forced)
+
+
+def _has_parameters(function: Mapping[str, Any]) -> bool:
+    schema = function.get("parameters")
+    return isinstance(schema, Mapping) and bool(schema.get("properties") or schema.get("$ref"))
 
 
 def _format_extra(family: Family, name: int, *, with_system: bool, responses: bool) -> int:

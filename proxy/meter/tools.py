@@ -26,6 +26,20 @@ def other_tools(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [tool for tool in tools if tool.get("type", "function") != "function"]
 
 
+def forced_name(request: Mapping[str, Any], *, responses: bool) -> str | None:
+    """The function that the answer has to call: the one that is named. Responses also take `required` for naming it
+    where a single one is offered; a chat doesn't."""
+    choice = request.get("tool_choice", request.get("function_call"))
+    if responses and choice == "required":
+        offered = functions_of(request)
+        choice = offered[0] if len(offered) == 1 and not other_tools(request) else None
+    if not isinstance(choice, Mapping):
+        return None
+    function = choice.get("function", choice)
+    name = function.get("name") if isinstance(function, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
 def tools_text(functions: list[Mapping[str, Any]]) -> str:
     """The section on these functions."""
     lines = ["# Tools", "", "## functions", "", "namespace functions {", ""]

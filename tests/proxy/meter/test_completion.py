@@ -25,7 +25,7 @@ _FLOORS = {
     "chat tools stream": 0.75,
     "responses text": 0.77,
     "responses text stream": 0.88,
-    "responses tools": 0.73,
+    "responses tools": 0.82,
     "responses tools stream": 0.8,
     "completions text": 0.66,
 }
