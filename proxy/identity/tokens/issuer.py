@@ -48,8 +48,9 @@ class Issuer:
 
     async def _read(self) -> dict[str, SigningKey]:
         discovered = await self._document(self._from_here(self.name + _DISCOVERY))
-        if not isinstance(discovered, dict) or discovered.get("issuer") != self.name:
-            raise ValueError("the discovery document is of another issuer")
+        named = discovered.get("issuer") if isinstance(discovered, dict) else None
+        if named != self.name:
+            raise ValueError(f"the discovery document is of another issuer: {str(named)[:100]!r}")
         uri = discovered.get("jwks_uri")
         if not isinstance(uri, str) or not self._trusted(uri):
             raise ValueError("jwks_uri is neither https nor of the issuer's own origin")

@@ -129,6 +129,26 @@ async def test_a_plan_takes_no_more_members_than_it_allows(
     await people.resolve(realm.token(**of_tenant))
 
 
+async def test_a_rush_of_newcomers_over_several_processes_fills_the_places_and_no_more(
+    house: System, ledger: Ledger, realm: Realm, verifying: Verifying
+) -> None:
+    tenant = await house.tenant(limits={"members": 3})
+    tokens = [realm.account(tenant.organization_id).token() for _ in range(8)]
+    processes = [People(verifying(realm).verify, ledger.find) for _ in range(2)]
+
+    async def comes(people: People, token: str) -> str | None:
+        try:
+            return (await people.resolve(token)).member_id
+        except Refusal as refusal:
+            return refusal.code
+
+    came = await asyncio.gather(*(comes(people, token) for people in processes for token in tokens))
+    assert came[:8] == came[8:]
+    places = [member["id"] for member in await members(house, tenant)]
+    assert len(places) == 3
+    assert set(came) == {*places, "plan_limit_reached"}
+
+
 async def test_the_organization_must_be_named_known_and_active(
     house: System, people: People, realm: Realm
 ) -> None:

@@ -7,13 +7,14 @@ import httpx
 import pytest
 
 from runtime.commands.line import COMMANDS
+from tests.keycloak import AUDIENCE, Keycloak
 from tests.runtime.running_up import Up, arguments, environ
 
 
-def run(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(data_dir: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         arguments(*words),
-        env=environ(data_dir) | {"COLUMNS": "200"},
+        env=environ(data_dir) | {"COLUMNS": "300"} | settings,
         cwd=data_dir.parent,
         capture_output=True,
         text=True,
@@ -88,18 +89,20 @@ def test_the_doctor_says_what_is_missing_when_nothing_runs(tmp_path: Path) -> No
 
 
 def test_the_doctor_fails_for_a_store_that_does_not_answer(tmp_path: Path) -> None:
-    environment = environ(tmp_path / "data") | {"REDIS_URL": f"unix://{tmp_path}/none.sock", "COLUMNS": "200"}
-    result = subprocess.run(
-        arguments("doctor"),
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    result = run(tmp_path / "data", "doctor", REDIS_URL=f"unix://{tmp_path}/none.sock")
     assert result.returncode == 1
     assert "check REDIS_URL" in result.stdout
+
+
+def test_the_doctor_says_whether_access_tokens_can_be_checked(tmp_path: Path, provider: Keycloak) -> None:
+    realm = provider.realm()
+    for issuer, code, says in (
+        (realm.issuer, 0, "signs with one key"),
+        (realm.issuer.replace("127.0.0.1", "localhost"), 1, f"of another issuer: '{realm.issuer}'"),
+        ("http://127.0.0.1:1/realms/a", 1, "KEYCLOAK_INTERNAL_URL"),
+    ):
+        result = run(tmp_path / "data", "doctor", KEYCLOAK_ISSUER=issuer, KEYCLOAK_AUDIENCE=AUDIENCE)
+        assert (result.returncode, says in result.stdout) == (code, True), result.stdout
 
 
 @pytest.mark.parametrize("command", ["proxy", "console", "drain", "worker", "keys", "migrate", "demo"])
