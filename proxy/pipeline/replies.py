@@ -1,0 +1,23 @@
+"""What is asked of Redis, and how it fails."""
+
+from typing import Any, TypeAlias
+
+Argument: TypeAlias = bytes | str | int
+Command: TypeAlias = tuple[Argument, ...]
+# RESP2: bytes, int, None, or a list of these; which of them is known only by the command.
+Reply: TypeAlias = Any
+
+
+class RedisUnavailable(Exception):
+    """Redis cannot be asked, or did not answer within the bound.
+
+    Whether a command that was already sent has been executed is unknown: make scripts idempotent.
+    """
+
+
+class RedisReplyError(Exception):
+    """Redis answered with an error (-ERR, -LOADING, -OOM, -READONLY, ...): the command had no success."""
+
+    @property
+    def code(self) -> str:
+        return str(self).partition(" ")[0]
