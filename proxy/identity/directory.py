@@ -63,7 +63,7 @@ class Directory:
         """Raises DatabaseUnavailable."""
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             caller = await callers.again(connection, *ids, self._now())
-            return None if caller is None else await _entry(connection, caller)
+            return None if caller is None else await _entry(connection, caller, self._now())
 
     async def find_person(self, person: Person, organization_id: str) -> Entry | None:
         """The person as a member of the organization; None if there is no such organization.

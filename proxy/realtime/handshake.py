@@ -63,7 +63,7 @@ def read(scope: Scope) -> Handshake:
 def _credential(headers: Headers, named: str, offered: Sequence[str]) -> str:
     if any(name in (b"authorization", b"api-key") for name, _ in headers):
         return bearer(headers)
-    return _after(_KEY_PROTOCOL, offered) or bearer(headers)
+    return named or _after(_KEY_PROTOCOL, offered) or bearer(headers)
 
 
 def _after(prefix: str, offered: Sequence[str]) -> str | None:
