@@ -48,6 +48,8 @@ _ENCODINGS: Final = Path(config.__file__).parent / "encodings"
 _SETTLE_SECONDS: Final = 10.0
 """How long the last settlements may take to be confirmed when the process stops."""
 _AGAIN_SECONDS: Final = 0.5
+_PAGES: Final = ("/healthz", "/readyz", "/metrics")
+_WRONG_METHOD: Final = {"type": "invalid_request_error", "param": None, "code": "method_not_supported"}
 _LAST_WORDS_SECONDS: Final = 1.5
 """Of the time that is left when the process stops, what a session needs to close both its sides."""
 
@@ -76,7 +78,7 @@ class Proxy:
             if self._house is not None and path.startswith("/v1"):
                 await travel(self._house, scope, receive, send)
             else:
-                await self._page(path, send)
+                await self._page(scope["method"], path, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket" and self._house is not None:
@@ -168,8 +170,11 @@ class Proxy:
             stack.push_async_callback(_end, asyncio.create_task(_unceasing(work)))
         self._house, self._redis = house, redis
 
-    async def _page(self, path: str, send: Send) -> None:
-        if path == "/healthz":
+    async def _page(self, method: str, path: str, send: Send) -> None:
+        if path in _PAGES and method not in ("GET", "HEAD"):
+            error = {"message": f"Not allowed to {method[:20]} on {path} (HINT: use GET)"}
+            await _answer(send, 405, {"error": error | _WRONG_METHOD})
+        elif path == "/healthz":
             await _answer(send, 200, {"status": "ok"})
         elif path == "/readyz":
             reasons = self._reasons()

@@ -2,6 +2,7 @@
 
 import asyncio
 from time import monotonic
+from typing import Final
 
 from proxy.errors import Refusal, unavailable
 from proxy.house import House
@@ -24,6 +25,9 @@ from proxy.upstream.failure import UpstreamFailure
 from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.request import Body, Header, Streamed
 from proxy.upstream.route import refusal_for
+
+_BODILESS: Final = (204, 304)
+"""Of these a length says nothing about what follows."""
 
 
 class Call:
@@ -118,7 +122,7 @@ class Call:
         if is_event_stream(headers):
             self._is_stream()
         may_shrink = self._asked_for_usage and (self._filter is not None or status < 400)
-        self._head = answer_headers(headers, keep_length=not may_shrink)
+        self._head = answer_headers(headers, keep_length=not may_shrink and status not in _BODILESS)
         self._act(self._life.head_arrived())
 
     def on_body(self, data: bytes) -> None:
@@ -178,7 +182,12 @@ class Call:
         asked, granted = self.ticket.asked, self._admitted.output
         if asked.endpoint.lists:
             self._exchange = Listing(
-                self._scope["query_string"], self._forward_query, self._own, self, asked.endpoint.lists
+                self._scope["query_string"],
+                self._forward_query,
+                self._own,
+                self,
+                asked.endpoint.lists,
+                bodiless=self._scope["method"] == "HEAD",
             )
             return
         if asked.endpoint.opens is not None:
@@ -197,7 +206,7 @@ class Call:
         return self._house.route.forward(self._scope, asked, asked.body, self.ticket.ways, sink, secret)
 
     def _forward_query(self, query: bytes, sink: Sink) -> Forwarding:
-        scope = {**self._scope, "query_string": query}
+        scope = {**self._scope, "method": "GET", "query_string": query}
         return self._house.route.forward(scope, self.ticket.asked, None, self.ticket.ways, sink)
 
     async def _own(self, ids: list[str]) -> set[str]:

@@ -101,7 +101,7 @@ _ROOT: Final = _tree(CATALOGUE)
 
 def find(method: str, path: str) -> Match:
     """The endpoint of a call; `path` is percent-encoded. Raises Refusal: 404 for a path that is not in the catalogue,
-    405 for its method."""
+    405 for its method. HEAD goes by the endpoint that answers GET."""
     node: _Node | None = _ROOT
     ids: dict[str, str] = {}
     written = ""
@@ -119,9 +119,9 @@ def find(method: str, path: str) -> Match:
             break
     if node is None or not node.methods:
         raise Refusal(404, f"Invalid URL ({method} {path[:200]})", code="unknown_url")
-    endpoint = node.methods.get(method)
+    endpoint = node.methods.get("GET" if method == "HEAD" else method)
     if endpoint is None:
-        allowed = ", ".join(sorted(node.methods))
+        allowed = ", ".join(sorted({*node.methods, *(("HEAD",) if "GET" in node.methods else ())}))
         raise Refusal(
             405,
             f"Not allowed to {method[:20]} on {path[:200]} (HINT: use {allowed})",

@@ -39,12 +39,16 @@ class _Page(NamedTuple):
 class Listing:
     """Stands where the forwarding of any other request stands: started at once, given up by `close`."""
 
-    def __init__(self, query: bytes, forward: Forward, own: Own, sink: Sink, lists: Lists) -> None:
+    def __init__(
+        self, query: bytes, forward: Forward, own: Own, sink: Sink, lists: Lists, *, bodiless: bool = False
+    ) -> None:
+        """`bodiless`: the sink is told of the head alone, as HEAD asks."""
         self._query = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
         self._forward = forward
         self._own = own
         self._sink = sink
         self._lists = lists
+        self._bodiless = bodiless
         self._limit = _count(self._query.get("limit"), lists.page)
         self._download: Download | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -144,7 +148,8 @@ class Listing:
     def _pass_on(self, status: int, headers: list[Header], body: bytes) -> None:
         headers = [header for header in headers if header[0].lower() != b"content-length"]
         self._sink.on_response(status, b"", [*headers, (b"content-length", b"%d" % len(body))])
-        self._sink.on_body(body)
+        if not self._bodiless:
+            self._sink.on_body(body)
         self._sink.on_end()
 
 

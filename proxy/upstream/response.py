@@ -18,7 +18,7 @@ class ResponseReader:
     """Reads one response after the other. After each `feed` its attributes say where the response stands."""
 
     __slots__ = (
-        "_exchange", "_head_size", "_headers", "_parser", "_quiet", "_reason", "_sink",
+        "_bodiless", "_exchange", "_head_size", "_headers", "_parser", "_quiet", "_reason", "_sink",
         "complete", "ends_with_connection", "in_head", "reusable",
     )  # fmt: skip
 
@@ -37,9 +37,12 @@ class ResponseReader:
         self.complete = False
         self.reusable = False  # may the connection carry another exchange?
         self.ends_with_connection = False  # is the end of the connection the end of the body?
+        self._bodiless = False  # was it the answer to HEAD?
 
     def expect(self, exchange: Exchange) -> None:
         """The next response belongs to `exchange`."""
+        if self._bodiless:
+            self._parser = httptools.HttpResponseParser(self)
         self._begin()
         self._exchange = exchange
         self._sink = exchange.sink
@@ -53,6 +56,8 @@ class ResponseReader:
         self._quiet += len(data)
         try:
             self._parser.feed_data(data)
+            if self._bodiless and not data.endswith(b"\r\n\r\n"):
+                self.reusable = False  # bytes behind the head
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.reusable = False
             if self.complete:
@@ -66,6 +71,10 @@ class ResponseReader:
     def on_message_begin(self) -> None:
         if self.complete:
             self.reusable = False  # bytes after the end
+
+    def on_chunk_header(self) -> None:
+        if self.complete:
+            self.reusable = False
 
     def on_status(self, reason: bytes) -> None:
         self._reason += reason
@@ -84,32 +93,33 @@ class ResponseReader:
         status = self._parser.get_status_code()
         if status == 101:
             raise Unacceptable("the upstream switched protocols unasked")
+        if not 100 <= status < 600:
+            raise Unacceptable(f"the upstream answered with the status {status}")
         if status < 200:
             return
+        if any(
+            name.lower() == b"transfer-encoding" and not _is_chunked(value) for name, value in self._headers
+        ):
+            raise Unacceptable("the upstream encoded its transfer unasked")
         self.in_head = False
         self._quiet = 0
         self.reusable = self._parser.should_keep_alive()
         self.ends_with_connection = not self._is_framed(status)
         exchange.respond(status, self._reason, self._headers)
         if exchange.is_head:
-            # The parser can't be told that no body follows, so it is of no use for a next response.
-            self.complete = True
-            self.reusable = False
+            # The parser can't be told that no body follows, so the next response needs another.
+            self.complete = self._bodiless = True
 
     def _is_framed(self, status: int) -> bool:
         if status in (204, 304):
             return True
-        for name, value in self._headers:
-            lower = name.lower()
-            if lower == b"content-length":
-                return True
-            if lower == b"transfer-encoding":
-                return value.rpartition(b",")[2].strip().lower() == b"chunked"
-        return False
+        return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
 
     def on_body(self, data: bytes) -> None:
         self._quiet = 0
-        if self._sink is not None and not self.complete:
+        if self.complete:
+            self.reusable = False
+        elif self._sink is not None:
             self._sink.on_body(data)
 
     def on_message_complete(self) -> None:
@@ -118,3 +128,7 @@ class ResponseReader:
             self._headers = []
         else:
             self.complete = True
+
+
+def _is_chunked(value: bytes) -> bool:
+    return value.strip().lower() == b"chunked"

@@ -66,8 +66,8 @@ class RawServer:
         self.left = asyncio.Queue[int]()
         """The numbers of the connections whose behaviour came to its end."""
 
-    async def start(self, tls: ssl.SSLContext | None = None) -> Origin:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls, backlog=1024)
+    async def start(self, tls: ssl.SSLContext | None = None, port: int = 0) -> Origin:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port, ssl=tls, backlog=1024)
         scheme = "https" if tls else "http"
         return Origin.parse(f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1")
 
