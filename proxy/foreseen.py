@@ -20,9 +20,10 @@ from proxy.meter.speech import speech
 from proxy.meter.tokenizer import Tokenizers
 from proxy.meter.tool_calls import calls_to_hold, searches_of_chat
 from proxy.meter.transcription import transcription
+from proxy.meter.videos import videos
 
 _ONE_MORE_A_MESSAGE: Final = ("gpt-3.5-turbo", "gpt-35-turbo")
-_AS_ASKED: Final = frozenset({images, speech, transcription})
+_AS_ASKED: Final = frozenset({images, speech, transcription, videos})
 """Meters that tell from the request alone what its answer comes to."""
 _SPOKEN_TOKENS_PER_SECOND: Final = 10
 _LEAST_SPOKEN: Final = 256
@@ -70,7 +71,9 @@ def foresee(asked: Asked, tokenizers: Tokenizers) -> Foreseen:
 def _as_asked(asked: Asked, prompt_tokens: int, tokenizers: Tokenizers) -> Foreseen:
     """Of what is made, not written: the most that its meter can say where no answer tells."""
     meter, output = asked.endpoint.meter, 0
-    if meter is images:
+    if meter is videos:
+        prompt_tokens = 0
+    elif meter is images:
         prompt_tokens += pictures_given(asked.model, asked.request, asked.form)
     audio = _audio(asked) if meter is transcription else NO_AUDIO
     request = Request(asked.model, asked.request, prompt_tokens, audio=audio)

@@ -49,6 +49,8 @@ class Offering:
                 return await self._eval_run(asked)
             case "run" if not asked.model:
                 asked = await self._run(asked)
+            case "video" if "video" in self.ids:
+                asked = await self._remix(asked)
         quote = self._quote(asked)
         if asked.endpoint.defers == "fine_tuning_job":
             return asked, offer(asked, await self._training(asked), quote)
@@ -70,6 +72,16 @@ class Offering:
         assistant = await object_at(self.house.route, f"/v1/assistants/{assistant_id}", keeper)
         model = assistant.get("model")
         return replace(asked, model=model) if isinstance(model, str) else asked
+
+    async def _remix(self, asked: Asked) -> Asked:
+        """A video made of another has its model, length and size."""
+        video_id = self.ids["video"]
+        keeper = self.places[video_id].upstream
+        video = await object_at(self.house.route, f"/v1/videos/{video_id}", keeper)
+        same = {name: video[name] for name in ("seconds", "size") if name in video}
+        model = video.get("model")
+        request = {**asked.request, **same}
+        return replace(asked, request=request, model=model if isinstance(model, str) else "")
 
     async def _training(self, asked: Asked) -> Foreseen:
         """A job reads its file so many times; how many tokens that has is not known before, its bytes are."""

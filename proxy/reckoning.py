@@ -48,6 +48,10 @@ class Reckoning:
         self._admitted = admitted
         self._answer: Answer = JsonAnswer()
         self._finds = Finds(ticket.asked.endpoint) if brings_objects(ticket.asked) else None
+        endpoint = ticket.asked.endpoint
+        self._is_read = endpoint.costs or endpoint.polls is not None or self._finds is not None
+        """Whether an answer says anything that matters here: most files that pass do not, however large they are."""
+        self._streams = False
         self._place = Place(None, "")
         self._first_byte_ms: int | None = None
         self._decoder: Decoder | None = None
@@ -63,15 +67,21 @@ class Reckoning:
             self._unreadable = self._decoder is None
 
     def is_stream(self) -> None:
-        self._answer = StreamedAnswer()
+        if self._is_read:
+            self._answer = StreamedAnswer()
+            self._streams = True
 
     def saw(self, data: bytes) -> None:
         """What the upstream sent of its answer's body."""
+        if not self._is_read:
+            return
         if self._decoder is not None:
             data = self._decoded(self._decoder, data)
         self._answer.feed(data)
+        if not self._streams:
+            return
         self.events += data.count(b"\n\n") or data.count(b"\r\n\r\n")
-        if self._finds is not None and self.status < 300 and isinstance(self._answer, StreamedAnswer):
+        if self._finds is not None and self.status < 300:
             self._enter(self._finds.in_stream(data))
 
     def ends(self) -> None:

@@ -19,6 +19,7 @@ from proxy.endpoints import (
     responses,
     text,
     vector_stores,
+    videos,
 )
 from proxy.endpoints.endpoint import OBJECTS, Endpoint
 from proxy.errors import Refusal
@@ -38,6 +39,7 @@ _FAMILIES: Final = (
     audio,
     files,
     realtime,
+    videos,
 )
 CATALOGUE: Final[tuple[Endpoint, ...]] = tuple(
     endpoint for family in _FAMILIES for endpoint in family.ENDPOINTS

@@ -72,7 +72,7 @@ def request_of(texts: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def check_file(name: str) -> None:
     """Raises Refusal 400 where a file stands for what must be a text to everybody."""
-    steps = _STEP.findall(name)
+    steps = _STEP.findall(name.lower())
     if steps and (steps[0] in _NEVER_FILES or steps[-1] == "id" or steps[-1].endswith(("_id", "_ids"))):
         raise _wrong(name, "a text, no file")
 

@@ -63,13 +63,13 @@ def _used(answer: dict[str, Any], kind: str, status: str) -> Usage | None:
     if kind == "batch":
         return None
     if kind == "video":
-        usage = _filmed(answer) if status == "completed" else None
+        usage = filmed(answer) if status == "completed" else None
     else:
         usage = _trained(answer) if kind == "fine_tuning.job" else usage_of_answer(answer)
     return Usage() if usage is None and status in _FOR_NOTHING else usage
 
 
-def _filmed(video: dict[str, Any]) -> Usage | None:
+def filmed(video: dict[str, Any]) -> Usage | None:
     """Seconds by the shorter side of the picture; a size that isn't known is taken for the larger one."""
     seconds = video.get("seconds")
     if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit():

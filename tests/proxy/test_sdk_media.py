@@ -191,3 +191,37 @@ async def test_hearing_by_the_token(sdk: Sdk, stream: bool) -> None:
     assert row["audio_input_tokens"] == 300
     text = row["input_tokens"] - 300
     assert row["cost_nano_usd"] == text * 2_500 + 300 * 6_000 + row["output_tokens"] * 10_000
+
+
+async def test_a_video_is_paid_for_once_when_it_is_finished(sdk: Sdk) -> None:
+    asked = {"model": "sora-2-pro", "prompt": "A cat", "seconds": "8", "size": "1792x1024"}
+    made = await sdk.get(
+        sdk.client.videos.create(**asked, input_reference=PIXEL, extra_headers=named(sdk, finish=0))
+    )
+    assert made.status == "queued"
+    for _ in range(2):
+        assert (await sdk.get(sdk.client.videos.retrieve(made.id))).status == "completed"
+    assert [video.id for video in await sdk.all(sdk.client.videos.list())] == [made.id]
+    content = await sdk.get(sdk.client.videos.download_content(made.id))
+    assert content.content.startswith(b"\0\0\0\x18ftyp")
+    await sdk.get(sdk.client.videos.delete(made.id))
+    rows = await sdk.house.records(sdk.tenant, 6)
+    [row] = [row for row in rows if row["endpoint"] == "/v1/videos" and row["model"]]
+    [entry] = (await sdk.house.books(client_request_id=sdk.tenant.organization_id))["requests"]
+    assert (entry["seconds"], quantities(row)) == (8, {"video_second_1024p": 8})
+    assert (row["cost_nano_usd"], row["usage_source"]) == (8 * 500_000_000, "provider")
+    assert sum(row["cost_nano_usd"] for row in rows) == row["cost_nano_usd"]
+
+
+async def test_a_remix_costs_what_its_original_did(sdk: Sdk) -> None:
+    made = await sdk.get(sdk.client.videos.create(prompt="A cat", extra_headers=named(sdk, finish=0)))
+    await sdk.get(sdk.client.videos.retrieve(made.id))
+    again = await sdk.get(
+        sdk.client.videos.remix(made.id, prompt="A dog", extra_headers=named(sdk, finish=0))
+    )
+    await sdk.get(sdk.client.videos.retrieve(again.id))
+    rows = [row for row in await sdk.house.records(sdk.tenant, 4) if row["model"]]
+    assert {row["endpoint"] for row in rows} == {"/v1/videos", "/v1/videos/{video}/remix"}
+    for row in rows:
+        assert (row["model"], quantities(row)) == ("sora-2", {"video_second_720p": 4})
+        assert row["cost_nano_usd"] == 4 * 100_000_000
