@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from proxy.endpoints import forms, realtime
+from proxy.endpoints.deciding import check_once
 from proxy.endpoints.endpoint import Endpoint
 from proxy.errors import Refusal
 from proxy.meter.form_scanner import is_form
@@ -65,6 +66,7 @@ def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]
         ) from None
     if not isinstance(request, dict):
         raise Refusal(400, "The body must be a JSON object.")
+    check_once(body, request)
     return _asked(endpoint, body, request, label, None)
 
 

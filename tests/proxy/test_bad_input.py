@@ -68,6 +68,8 @@ async def nothing_charged(house: System, tenant: Tenant) -> None:
         (b'{"model":"gpt-4o-mini","max_tokens":true}', 400, "max_tokens"),
         (b'{"model":"gpt-4o-mini","n":0}', 400, "n"),
         (b'{"model":"gpt-4o-mini","max_tokens":99999999999999999999}', 400, "max_tokens"),
+        (b'{"model":"gpt-4o","messages":[],"model":"gpt-4o-mini"}', 400, "model"),
+        (b'{"model":"gpt-4o-mini","max_tokens":9999,"max_tokens":1}', 400, "max_tokens"),
     ],
 )
 async def test_what_cannot_be_understood_is_named(
