@@ -14,7 +14,7 @@ test: setup-dev
 
 # The tests of access tokens against a real Keycloak, which is fetched by Maven the first time. Needs Java 17.
 test-keycloak: setup-dev
-	@KEYCLOAK_HOME=$$(scripts/keycloak) && export KEYCLOAK_HOME && $(BIN)/python -m pytest -m keycloak $(ARGS)
+	@KEYCLOAK_HOME=$$(scripts/keycloak) && export KEYCLOAK_HOME && $(BIN)/python -m pytest -m keycloak --timeout 300 $(ARGS)
 
 lint: setup-dev
 	@$(BIN)/ruff format --check .

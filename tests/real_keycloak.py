@@ -159,7 +159,7 @@ class RealKeycloak:
                 "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": _ADMIN["client_secret"],
             },
             ready=http_ok(f"{self.url}/realms/master"),
-            ready_seconds=110,
+            ready_seconds=240,
         )
         for part in ("lib", "conf", "providers", "themes"):
             (folder / part).symlink_to(home / part)
