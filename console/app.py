@@ -55,7 +55,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         pool = await open_pool(database_url, name="tollkeeper console")
         redis = _open_redis(redis_url)
-        trust = trust_of(settings.keycloak, clock)
+        trust = trust_of(settings, clock)
         services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), trust)
         refreshing = None if trust is None else asyncio.create_task(trust.keep_fresh())
         try:

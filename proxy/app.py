@@ -123,7 +123,7 @@ class Proxy:
         route = Route(settings.upstream.all, settings.outbound, measures)
         stack.push_async_callback(route.close)
         directory = Directory(pool, hasher, _now)
-        trust = trust_of(settings.keycloak, _now)
+        trust = trust_of(settings, _now)
         if trust is not None:
             stack.push_async_callback(trust.close)
         attendants = Attendants()

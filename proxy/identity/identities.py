@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from config.settings import Keycloak
+from config.settings import Settings
 from ledger.keys import PREFIX
 from proxy.errors import invalid_key
 from proxy.identity.api_keys import ApiKeys
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from proxy.identity.tokens.trust import Trust
 
 
-def trust_of(settings: Keycloak, now: Callable[[], datetime]) -> "Trust | None":
+def trust_of(settings: Settings, now: Callable[[], datetime]) -> "Trust | None":
     """Whose access tokens are accepted; None if nobody's."""
-    if not settings.issuers:
+    if not settings.keycloak.issuers:
         return None
     # A sixth of the memory of a process, which those who use API keys alone don't pay.
     from proxy.identity.tokens.trust import Trust

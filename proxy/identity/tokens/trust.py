@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-import httpx
-
-from config.settings import Keycloak
-from proxy.identity.tokens.issuer import FETCH_SECONDS, Issuer
+from config.settings import Settings
+from proxy.identity.tokens.client import open_client
+from proxy.identity.tokens.issuer import Issuer
 from proxy.identity.tokens.keyring import KeyRing
 from proxy.identity.tokens.verifier import Verifier
 
@@ -15,12 +14,13 @@ from proxy.identity.tokens.verifier import Verifier
 class Trust:
     """Opened without a call to anybody. Run `keep_fresh` beside it, `close` it in the end."""
 
-    def __init__(self, settings: Keycloak, now: Callable[[], datetime]) -> None:
-        self._client = httpx.AsyncClient(timeout=FETCH_SECONDS)
-        self.issuers = settings.issuers
-        issuers = [Issuer(name, self._client, settings.internal_url) for name in settings.issuers]
+    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+        keycloak = settings.keycloak
+        self._client = open_client(settings.outbound)
+        self.issuers = keycloak.issuers
+        issuers = [Issuer(name, self._client, keycloak.internal_url) for name in keycloak.issuers]
         self._rings = [KeyRing(issuer.name, issuer.keys) for issuer in issuers]
-        self.verify = Verifier(self._rings, settings.audiences, now).verify
+        self.verify = Verifier(self._rings, keycloak.audiences, now).verify
 
     async def keep_fresh(self) -> None:
         """Fetches the keys of all issuers now and then. Runs until cancelled."""
