@@ -1,7 +1,9 @@
 """What every journey through one proxy process shares; made at start, handed to each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from config.endpoints import Allowed
 from proxy.deferred.deferrals import Deferrals
 from proxy.identity.ephemeral import Seal
 from proxy.identity.identities import Identities
@@ -33,6 +35,8 @@ class House:
     measures: Measures
     seal: Seal
     max_body_bytes: int
+    allowed: Sequence[Allowed]
+    """What passes beside the catalogue."""
     max_upload_bytes: int
     last_turn_seconds: float
     """How long the last response of a Realtime session may go on when the server stops."""

@@ -82,7 +82,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     """Everything before the hold, and the hold. Raises Refusal or ClientGone; nothing is held then."""
     started = monotonic()
     headers = scope["headers"]
-    match = find(scope["method"], scope["raw_path"].decode("ascii"))
+    match = find(scope["method"], scope["raw_path"].decode("ascii"), house.allowed)
     scope["raw_path"] = match.path
     principal, given = await caller_of(house, match.endpoint, bearer(headers))
     project_id = project_of(principal, headers) if given is None else given.project_id

@@ -51,6 +51,8 @@ def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]
     if not endpoint.takes_body or (not body and not endpoint.needs_model):
         model = endpoint.default_model or "" if endpoint.opens else ""
         return Asked(endpoint, b"", {}, model, False, label)
+    if endpoint.takes == "anything":
+        return Asked(endpoint, body, _members(body), "", False, label)
     if endpoint.opens == "call" and forms.content_type_of(headers).startswith(b"application/sdp"):
         return Asked(endpoint, body, {}, endpoint.default_model or "", False, label)
     if endpoint.takes == "form" and is_form(content_type := forms.content_type_of(headers)):
@@ -78,6 +80,15 @@ def understood(endpoint: Endpoint, request: Mapping[str, Any]) -> Asked:
 def uploading(endpoint: Endpoint, length: int | None, headers: Sequence[tuple[bytes, bytes]]) -> Asked:
     """What a body asks for that passes as it comes: all of it stands in the path."""
     return Asked(endpoint, b"", {}, "", False, label_of(headers), announced=length or 0)
+
+
+def _members(body: bytes) -> Mapping[str, Any]:
+    """Of what may be JSON; none of what is not."""
+    try:
+        found = orjson.loads(body) if body.lstrip().startswith(b"{") else {}
+    except orjson.JSONDecodeError:
+        found = {}
+    return found if isinstance(found, dict) else {}
 
 
 def _asked(

@@ -23,22 +23,23 @@ class Endpoint:
     caller's own where OBJECTS names the kind.
 
     `takes` is what its body is, where it has one: a form may be JSON as well; an upload is a form that passes as it
-    comes, and is not kept. `output_bound` is the request's member that bounds the tokens of an answer where the caller
-    set none; None where an answer has no tokens or a bound of its own. `asks_usage`: streams report usage only when
-    asked by `stream_options`. `creates`: the kind of the object whose id the answer brings. `brings`: (path, kind) of
-    other ids in the answer that are the caller's from then on; a list on the path stands for each of its elements.
-    `needs_model`: a body without a model is refused; `default_model` stands for one that names none. `defers`: the
-    kind of work (deferred.kinds) that may go on after its answer, and is charged when it has ended. `polls`: the kind
-    of such work that it looks at, by the id in its path. `unpaced`: the provider does that work when it suits it, so it
-    counts against the limits of the period alone. `lists`: its answer lists objects of all tenants, of which the caller
-    gets its own. `opens`: its answer opens Realtime sessions, by a key or as a call.
+    comes, and is not kept; anything is looked into for ids alone. `output_bound` is the request's member that
+    bounds the tokens of an answer where the caller set none; None where an answer has no tokens or a bound of its
+    own. `asks_usage`: streams report usage only when asked by `stream_options`. `creates`: the kind of the object
+    whose id the answer brings. `brings`: (path, kind) of other ids in the answer that are the caller's from then
+    on; a list on the path stands for each of its elements. `needs_model`: a body without a model is refused;
+    `default_model` stands for one that names none. `defers`: the kind of work (deferred.kinds) that may go on after
+    its answer, and is charged when it has ended. `polls`: the kind of such work that it looks at, by the id in its
+    path. `unpaced`: the provider does that work when it suits it, so it counts against the limits of the period
+    alone. `lists`: its answer lists objects of all tenants, of which the caller gets its own. `opens`: its answer
+    opens Realtime sessions, by a key or as a call.
     """
 
     name: str
     method: str
     template: str
     meter: Meter = free
-    takes: Literal["json", "form", "upload"] = "json"
+    takes: Literal["json", "form", "upload", "anything"] = "json"
     output_bound: str | None = None
     asks_usage: bool = False
     creates: str | None = None
@@ -53,7 +54,7 @@ class Endpoint:
 
     @property
     def takes_body(self) -> bool:
-        return self.method == "POST"
+        return self.method == "POST" or self.takes == "anything"
 
     @property
     def costs(self) -> bool:
