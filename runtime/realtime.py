@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -24,6 +25,12 @@ class RealtimeProtocol(WebSocketsSansIOProtocol):
         # The application's task was made, and runs after this.
         if self.handshake_initiated and not self.handshake_complete:
             self.scope["extensions"][STOPPING] = {"event": self._stopping}
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            # A refusal over HTTP completes the handshake; uvicorn would complain that nothing did.
+            self.handshake_complete = True
 
     def shutdown(self) -> None:
         self._stopping.set()

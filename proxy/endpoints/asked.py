@@ -57,6 +57,8 @@ def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]
         return Asked(endpoint, body, {}, endpoint.default_model or "", False, label)
     if endpoint.takes == "form" and is_form(content_type := forms.content_type_of(headers)):
         form, request = forms.read(content_type, body)
+        if endpoint.opens and "session" in request:
+            request["session"] = realtime.session_of(request)
         return _asked(endpoint, body, request, label, form)
     try:
         request = orjson.loads(body)

@@ -44,7 +44,9 @@ def session_of(request: Mapping[str, Any]) -> Mapping[str, Any]:
             session = orjson.loads(session)
         except orjson.JSONDecodeError:
             session = {}
-    return session if isinstance(session, dict) else request
+    if session is None:
+        return request
+    return session if isinstance(session, dict) else {}
 
 
 def transcribes(session: Mapping[str, Any]) -> bool:

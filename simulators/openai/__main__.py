@@ -3,7 +3,6 @@
 import argparse
 import socket
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
@@ -11,6 +10,7 @@ import uvicorn
 from simulators.openai.app import Simulator
 from simulators.openai.connection import ObservedProtocol
 from simulators.openai.replay import read_recordings
+from simulators.openai.socket_protocol import SocketProtocol
 from simulators.openai.vocabulary import Vocabularies
 
 _ENCODINGS = Path(__file__).resolve().parents[2] / "config" / "encodings"
@@ -28,7 +28,7 @@ def main() -> None:
         uvicorn.Config(
             simulator,
             http=ObservedProtocol,
-            ws="wsproto" if find_spec("wsproto") else "none",
+            ws=SocketProtocol,
             lifespan="off",
             loop="uvloop",
             log_level="warning",

@@ -76,10 +76,10 @@ class Simulator:
         self._vocabularies = vocabularies
         self._seed = seed
         self._api_key = api_key
-        self._door = RealtimeDoor(self.books, vocabularies, seed, api_key)
         self._recordings = recordings
         self._clock = clock
         self._account = Account()
+        self._door = RealtimeDoor(self.books, self._account, vocabularies, seed, api_key)
         self._attempts: dict[str, int] = {}
         self._exact: dict[tuple[str, str], Route] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []

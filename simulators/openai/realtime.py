@@ -50,11 +50,11 @@ class Session:
             "tools": [],
         }
 
-    async def run(self, receive: ASGIReceiveCallable) -> None:
-        """Until the client leaves or is silent for too long."""
+    async def run(self, receive: ASGIReceiveCallable, silence: float = LONGEST_SILENCE) -> None:
+        """Until the client leaves; raises TimeoutError once it was silent for too long."""
         await self._tell("session.created", session=self._session)
         while True:
-            async with asyncio.timeout(LONGEST_SILENCE):
+            async with asyncio.timeout(silence):
                 message = await receive()
             if message["type"] != "websocket.receive":
                 return

@@ -96,6 +96,18 @@ async def lines(actor: Actor, *bodies: Mapping[str, Any]) -> str:
     return await uploaded(actor, content.encode(), "batch")
 
 
+@_makes("call")
+async def call(actor: Actor, _: Ids) -> str:
+    """One that ends by itself, as nobody speaks in it."""
+    answer = await actor.client.post(
+        f"{actor.house.proxy_url}/v1/realtime/calls",
+        headers={"authorization": f"Bearer {actor.tenant.key}"},
+        files={"sdp": (None, b"v=0", "application/sdp"), "session": (None, b"{}", "application/json")},
+    )
+    assert answer.status_code == 201, answer.content
+    return answer.headers["location"].rpartition("/")[2]
+
+
 @_makes("upload")
 async def upload(actor: Actor, _: Ids) -> str:
     described = {"filename": "a", "purpose": "user_data", "mime_type": "text/plain", "bytes": 3}

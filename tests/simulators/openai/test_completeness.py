@@ -13,7 +13,6 @@ NOT_SIMULATED = (
     "audio.voices.",
     "beta.agents.",
     "beta.chatkit.",
-    "beta.realtime.",
     "content_provenance_checks.",
     "decisions.",
     "fine_tuning.alpha.",
