@@ -1,5 +1,6 @@
 """Recorded traffic of the real OpenAI: what was sent, what was answered, and what it used."""
 
+import base64
 import gzip
 import json
 import re
@@ -49,6 +50,8 @@ class Recording:
     headers: dict[str, str]
     answered: bytes
     usage: dict[str, Any] | None
+    content_type: str = "application/json"
+    query: str = ""
 
     @cached_property
     def request(self) -> dict[str, Any]:
@@ -101,6 +104,31 @@ def recordings() -> list[Recording]:
             )
         )
     return found
+
+
+def others() -> list[Recording]:
+    """All else, where and as it was sent."""
+    own = {recording.id for recording in recordings()}
+    return [
+        Recording(
+            row["id"],
+            row["method"],
+            row["endpoint"],
+            _bytes(row["request_body"], row["request_body_b64"]),
+            row["response_status"],
+            row["response_headers"],
+            _bytes(row["response_body"], row["response_body_b64"]),
+            row["usage"],
+            row["request_headers"].get("content-type", "application/json"),
+            row["query"] or "",
+        )
+        for row in map(json.loads, gzip.decompress(CORPUS.read_bytes()).splitlines())
+        if row["id"] not in own
+    ]
+
+
+def _bytes(text: str, is_base64: bool) -> bytes:
+    return base64.b64decode(text) if is_base64 else text.encode()
 
 
 def _path(endpoint: str) -> str:
