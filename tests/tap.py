@@ -71,5 +71,7 @@ class Heard:
         self.pieces.append(data)
 
     def on_message_complete(self) -> None:
-        self.bodies[self.name] = b"".join(self.pieces)
+        if self.name:
+            self.bodies[self.name] = b"".join(self.pieces)
+        self.name = ""
         self.pieces.clear()
