@@ -1,1 +1,1 @@
-"""Who calls: an API key becomes one principal."""
+"""Who calls: an API key, or the access token of a person, becomes one principal."""
