@@ -25,7 +25,14 @@ from pydantic import (
 from config.endpoints import Allowed, read_allowed
 from config.upstreams.file import UpstreamsFileError, read_upstreams
 from config.upstreams.schema import OPENAI_URL, Seconds, Timeouts, Upstreams, single
-from config.urls import check_http_url, check_postgres_url, check_proxy_url, check_redis_url, check_smtp_url
+from config.urls import (
+    check_http_url,
+    check_origin,
+    check_postgres_url,
+    check_proxy_url,
+    check_redis_url,
+    check_smtp_url,
+)
 
 PREFIX = "TOLLKEEPER_"
 MEBIBYTE = 1024 * 1024
@@ -45,6 +52,7 @@ def _split(value: object) -> object:
 
 
 HttpUrl = Annotated[str, AfterValidator(check_http_url)]
+Origin = Annotated[str, AfterValidator(check_origin)]
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -175,10 +183,13 @@ def _read_allowed(value: object) -> object:
 
 
 class Door(Group):
-    """What the proxy lets in beyond its catalogue of metered endpoints."""
+    """What the proxy lets in beyond its catalogue of metered endpoints, and pages of which origins may call it."""
 
     allowed: Annotated[tuple[Allowed, ...], BeforeValidator(_read_allowed)] = Field(
         (), alias="TOLLKEEPER_ALLOW_ENDPOINTS"
+    )
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_split)] = Field(
+        (), alias="TOLLKEEPER_CORS_ORIGINS"
     )
 
 

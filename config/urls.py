@@ -26,6 +26,18 @@ def check_http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def check_origin(origin: str) -> str:
+    """As browsers write it, or `*`; an origin of a page."""
+    if origin == "*":
+        return origin
+    parts = _split(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not origin.isascii() or "*" in origin:
+        raise ValueError(f"{origin!r} is no origin such as https://app.example.com")
+    if parts.username or parts.path or parts.query or parts.fragment or origin.endswith(("/", "?", "#", ":")):
+        raise ValueError(f"{origin!r} is more than an origin: it ends behind the host and port")
+    return origin.lower()
+
+
 def check_proxy_url(url: SecretStr) -> SecretStr:
     """A scheme may be left out, as other programs allow."""
     value = url.get_secret_value()

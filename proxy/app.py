@@ -41,6 +41,7 @@ from proxy.realtime.attendants import Attendants
 from proxy.realtime.door import attend
 from proxy.record.settler import Settler
 from proxy.relay.asgi import Receive, Scope, Send
+from proxy.relay.cors import Cors
 from proxy.running import CLIENT_STALL_SECONDS, Running
 from proxy.upstream.route import Route
 
@@ -67,6 +68,7 @@ class Proxy:
     def __init__(self, settings: Settings, client_stall_seconds: float) -> None:
         self._settings = settings
         self._client_stall_seconds = client_stall_seconds
+        self._cors = Cors(settings.door.cors_origins) if settings.door.cors_origins else None
         self._house: House | None = None
         self._redis: RedisPipeline | None = None
 
@@ -74,6 +76,10 @@ class Proxy:
         if scope["type"] != "lifespan" and scope["path"].startswith("/openai/"):
             scope = _as_openai(scope)
         if scope["type"] == "http":
+            if self._cors is not None:
+                if await self._cors.answered(scope, send):
+                    return
+                send = self._cors.around(scope, send)
             path = scope["path"]
             if self._house is not None and path.startswith("/v1"):
                 await travel(self._house, scope, receive, send)

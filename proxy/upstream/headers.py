@@ -26,7 +26,8 @@ _NOT_UPSTREAM_PREFIXES = (b"proxy-", b"x-tollkeeper-", b"x-forwarded-")
 _NOT_BACK = _HOP_BY_HOP | frozenset(
     (b"set-cookie", b"set-cookie2", b"alt-svc", b"openai-organization", b"openai-project")
 )
-_NOT_BACK_PREFIXES = (b"proxy-", b"x-tollkeeper-", b"x-ratelimit-")
+# Which pages may call is for our door to say.
+_NOT_BACK_PREFIXES = (b"proxy-", b"x-tollkeeper-", b"x-ratelimit-", b"access-control-")
 # Usage is read from the body as it passes, so the body must come unencoded.
 _IDENTITY: Header = (b"accept-encoding", b"identity")
 
