@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests loadtests
 
-.PHONY: run test test-keycloak lint format prices setup setup-dev lock clean
+.PHONY: run test conservation test-keycloak lint format prices setup setup-dev lock clean
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)
@@ -15,6 +15,10 @@ test: setup-dev
 # The tests of access tokens against a real Keycloak, which is fetched by Maven the first time. Needs Java 17.
 test-keycloak: setup-dev
 	@KEYCLOAK_HOME=$$(scripts/keycloak) && export KEYCLOAK_HOME && $(BIN)/python -m pytest -m keycloak --timeout 300 $(ARGS)
+
+# Long: what was served, recorded and counted is the same, whatever is killed meanwhile. ARGS="--seed 7" repeats a run.
+conservation: setup-dev
+	@$(BIN)/python -m loadtests.conservation $(ARGS)
 
 lint: setup-dev
 	@$(BIN)/ruff format --check .

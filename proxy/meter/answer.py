@@ -8,6 +8,7 @@ import orjson
 from ledger.usage import Usage
 from proxy.meter.body import usage_of_body
 from proxy.meter.completion import output_of
+from proxy.meter.cut_json import read_cut
 from proxy.meter.jobs import UNDER_WAY
 from proxy.meter.output import Output
 from proxy.meter.stream import StreamReading, StreamScanner
@@ -123,9 +124,11 @@ class JsonAnswer:
     @property
     def output(self) -> Output:
         answer = self.decoded()
-        if answer is not None or not self._pieces:
+        if answer is None and self._pieces:
+            answer = read_cut(self.body)
+        if isinstance(answer, dict) or not self._pieces:
             return output_of(answer)
-        # Cut off in the middle: what passed is counted as the text it is.
+        # Nothing that can be read: what passed is counted as the text it is.
         output = Output()
         output.add_text("body", self.body.decode("utf-8", "replace"))
         return output

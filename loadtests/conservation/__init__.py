@@ -1,0 +1,1 @@
+"""The conservation test: whatever fails meanwhile, what was served, recorded and counted is the same."""
