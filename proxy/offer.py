@@ -11,11 +11,11 @@ from proxy.foreseen import Foreseen
 from proxy.identity.principal import Principal
 from proxy.meter.prompt import run_bound
 from proxy.meter.request import add_member, ask_for_usage
+from proxy.meter.service_tier import service_tier_of
 from proxy.pricing import PriceBook, Quote
 from proxy.quota.amounts import Demand
 from proxy.record.money import Money
 
-_SERVICE_TIERS: Final = frozenset({"flex", "priority"})
 _LEAST_OUTPUT: Final = 16
 """OpenAI accepts no smaller bound on every endpoint, and nothing useful fits into less."""
 
@@ -83,8 +83,7 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
 
 def quote_for(asked: Asked, principal: Principal, prices: PriceBook) -> Quote:
     """Raises Refusal 503 while prices are not known."""
-    tier = asked.request.get("service_tier")
-    tier = tier if isinstance(tier, str) and tier in _SERVICE_TIERS else "default"
+    tier = service_tier_of(asked.request) or "default"
     try:
         return prices.quote(asked.model, principal.terms.tariff, tier)
     except LookupError:
@@ -95,12 +94,13 @@ def offer(asked: Asked, foreseen: Foreseen, quote: Quote) -> Offer:
     """What to hold. An answer that the caller left unbounded may be granted less than the model's bound."""
     tokens, output = foreseen.input_tokens, foreseen.output_tokens
     least = min(output, _LEAST_OUTPUT * choices(asked)) if may_be_bounded(asked) else output
+    held = quote.held
     demand = Demand(
         tokens,
-        quote.most(tokens, 0, foreseen.quantities),
+        held.most(tokens, 0, foreseen.quantities),
         output,
         least,
-        quote.most_per_output_token(tokens),
+        held.most_per_output_token(tokens),
         asked.size,
         paced=not asked.endpoint.unpaced,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -18,6 +18,7 @@ from proxy.record.money import FREE, Money
 
 _REFRESH_SECONDS: Final = 60.0
 _ANY_OUTPUT: Final = 10**9
+_FASTER: Final = frozenset({"fast", "ultrafast"})
 _NOTHING: Final[Mapping[str, int]] = {}
 _log = structlog.get_logger(__name__)
 
@@ -36,15 +37,35 @@ class Quote:
         return self.rate.per_euro
 
     @property
+    def _tier(self) -> str:
+        """The one whose rates apply: those of `priority` also for its other name, and for what is faster still."""
+        listed = {} if self.entry is None else self.entry.sheets
+        return (
+            "priority"
+            if self.service_tier in _FASTER and self.service_tier not in listed
+            else self.service_tier
+        )
+
+    @property
     def ref(self) -> str | None:
         return None if self.entry is None else self.entry.ref
 
     def money(self, usage: Usage) -> Money:
         if self.entry is None:
             return FREE
-        cost_usd = cost(usage, self.entry, service_tier=self.service_tier)
-        price = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self.service_tier)
+        cost_usd = cost(usage, self.entry, service_tier=self._tier)
+        price = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self._tier)
         return Money(cost_usd, nano_usd_to_eur(cost_usd, self.rate), price, self._in_eur(price))
+
+    def served(self, tier: str | None) -> "Quote":
+        """By the service tier that an answer names, else by the one that was asked for."""
+        return self if tier is None else replace(self, service_tier=tier)
+
+    @property
+    def held(self) -> "Quote":
+        """By the dearest tier that the call may be served at: `flex` at the standard one, where it has no room. What
+        asks for `auto`, or for none, is taken for standard: it is priority only if the provider's project says so."""
+        return replace(self, service_tier="default") if self.service_tier == "flex" else self
 
     def most(self, input_tokens: int, output_tokens: int, quantities: Mapping[str, int] = _NOTHING) -> int:
         """An upper bound of the selling price, in nano-units of the plan's currency."""
@@ -56,7 +77,7 @@ class Quote:
             self.entry,
             self.usd_per_eur,
             quantities=quantities,
-            service_tier=self.service_tier,
+            service_tier=self._tier,
         )
 
     def most_per_output_token(self, input_tokens: int) -> int:

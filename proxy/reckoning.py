@@ -101,7 +101,7 @@ class Reckoning:
     def _settle(self, outcome: Outcome, forwarded: bool, upstream: str | None, error_status: int) -> None:
         ticket = self._ticket
         usage, source = self._measure(forwarded)
-        money = ticket.offer.quote.money(usage)
+        money = ticket.offer.quote.served(self._served(source)).money(usage)
         record = ticket.record(
             at_ms=self._admitted.at_ms,
             status=self.status or (error_status if self.failure else CLIENT_GONE_STATUS),
@@ -124,6 +124,10 @@ class Reckoning:
         self._house.measures.settled(record)
         if ticket.asked.endpoint.polls and self.status < 300 and outcome == "completed":
             self._finish_work()
+
+    def _served(self, source: UsageSource) -> str | None:
+        """The service tier that the answer names, if it can be read."""
+        return None if source == "hold" or self.status >= 300 else self._answer.service_tier
 
     def _measure(self, forwarded: bool) -> tuple[Usage, UsageSource]:
         """What was used, and who says so."""
@@ -195,7 +199,8 @@ class Reckoning:
         job = read_job(self._answer.decoded())
         usage = self._answer.usage if job is None else job.usage
         if work_id is not None and usage is not None:
-            self._house.deferrals.finish(self._ticket.principal, work_id, Use("", usage))
+            use = Use("", usage, service_tier=self._answer.service_tier)
+            self._house.deferrals.finish(self._ticket.principal, work_id, use)
 
     def _elapsed_ms(self) -> int:
         return round((monotonic() - self._ticket.started) * 1000)

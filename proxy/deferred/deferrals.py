@@ -89,7 +89,5 @@ class Deferrals:
             # The next look at it tries again, or the collector finds it.
             _log.warning("work that has finished is not settled yet", reason=type(error).__name__)
             return
-        if not use.model:
-            use = use._replace(service_tier=work.service_tier)
         records, used = work.finished([use], self._quoting, int(seconds) * 1000)
         self._settler.settle_work(work.hold, used, [form.write(record) for record in records])

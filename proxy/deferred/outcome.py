@@ -7,6 +7,7 @@ from ledger.usage import Usage
 from proxy.deferred.work import Use, Work
 from proxy.meter.batch_output import BatchLine, BatchOutput
 from proxy.meter.jobs import Job
+from proxy.meter.service_tier import service_tier_of
 from proxy.meter.usage import add_usage, read_usage
 from proxy.upstream.download import Download
 
@@ -30,7 +31,7 @@ async def uses_of(work: Work, job: Job, told: Mapping[str, Any], get: Get) -> li
     if job.usage is None:
         raise UntoldError
     model = "" if work.made.record.model else job.model
-    return [Use(model, job.usage, service_tier=work.service_tier)]
+    return [Use(model, job.usage, service_tier=service_tier_of(told))]
 
 
 async def _batch(told: Mapping[str, Any], get: Get) -> list[Use]:

@@ -21,12 +21,13 @@ _MARK: Final = b'{"work":'
 
 
 class Use(NamedTuple):
-    """What was used of one model at one service tier; an empty model is the call's own."""
+    """What was used of one model; an empty model is the call's own. `service_tier` is None where the answer names none:
+    the one that was asked for."""
 
     model: str
     usage: Usage
     source: UsageSource = "provider"
-    service_tier: str = "default"
+    service_tier: str | None = None
 
 
 Quoting = Callable[[str, Tariff, str, datetime], Quote]
@@ -65,7 +66,7 @@ class Work:
         records: list[UsageRecord] = []
         for number, use in enumerate(uses or [Use("", Usage())]):
             model = use.model or self.made.record.model
-            quote = quoting(model, self.tariff, use.service_tier, instant(self.at_ms))
+            quote = quoting(model, self.tariff, use.service_tier or self.service_tier, instant(self.at_ms))
             money = quote.money(use.usage)
             record = self.made.record
             records.append(

@@ -6,11 +6,12 @@ from typing import Any, Final, Protocol
 import orjson
 
 from ledger.usage import Usage
-from proxy.meter.body import usage_of_body
+from proxy.meter.body import names_service_tier, usage_at_the_end, usage_of_answer
 from proxy.meter.completion import output_of
 from proxy.meter.cut_json import read_cut
 from proxy.meter.jobs import UNDER_WAY
 from proxy.meter.output import Output
+from proxy.meter.service_tier import service_tier_of
 from proxy.meter.stream import StreamReading, StreamScanner
 
 LARGEST_BODY: Final = 64 * 1024 * 1024
@@ -31,6 +32,10 @@ class Answer(Protocol):
     @property
     def usage(self) -> Usage | None:
         """As the provider reported it; None where it didn't, or not yet."""
+
+    @property
+    def service_tier(self) -> str | None:
+        """The one that served it; None where it doesn't say."""
 
     @property
     def output(self) -> Output:
@@ -73,6 +78,10 @@ class StreamedAnswer:
         return self._finished().usage
 
     @property
+    def service_tier(self) -> str | None:
+        return self._finished().service_tier
+
+    @property
     def output(self) -> Output:
         return self._finished().output
 
@@ -104,13 +113,16 @@ class StreamedAnswer:
 class JsonAnswer:
     """One JSON body. Only a complete one says anything."""
 
-    __slots__ = ("_pieces", "_size")
+    __slots__ = ("_decoded", "_pieces", "_size")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
+        self._decoded: list[Any] = []
+        """Once asked for, until more comes: an answer is asked several things."""
 
     def feed(self, data: bytes) -> None:
+        self._decoded.clear()
         self._size += len(data)
         if self._size <= LARGEST_BODY:
             self._pieces.append(data)
@@ -119,7 +131,12 @@ class JsonAnswer:
 
     @property
     def usage(self) -> Usage | None:
-        return usage_of_body(self.body)
+        found = usage_at_the_end(self.body)
+        return usage_of_answer(self.decoded()) if found is None else found
+
+    @property
+    def service_tier(self) -> str | None:
+        return service_tier_of(self.decoded()) if names_service_tier(self.body) else None
 
     @property
     def output(self) -> Output:
@@ -151,7 +168,9 @@ class JsonAnswer:
         return b"".join(self._pieces)
 
     def decoded(self) -> Any:
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return None
+        if not self._decoded:
+            try:
+                self._decoded.append(orjson.loads(self.body))
+            except orjson.JSONDecodeError:
+                self._decoded.append(None)
+        return self._decoded[0]

@@ -19,14 +19,18 @@ at first."""
 def usage_of_body(body: bytes) -> Usage | None:
     """The usage that an answer body reports at its top, or under `response`; None where it reports none.
     Never raises."""
-    if len(body) > DECODED_WHOLE and not any(called in body for called in CALLED):
-        found = _usage_at_the_end(body)
-        if found is not None:
-            return found
+    found = usage_at_the_end(body)
+    if found is not None:
+        return found
     try:
         return usage_of_answer(orjson.loads(body))
     except ValueError:
         return None
+
+
+def names_service_tier(body: bytes) -> bool:
+    """Whether an answer may say which service tier it is of; in a large one that stands near an end."""
+    return b'"service_tier"' in body[:DECODED_WHOLE] or b'"service_tier"' in body[-DECODED_WHOLE:]
 
 
 def usage_of_answer(answer: Any) -> Usage | None:
@@ -42,8 +46,11 @@ def usage_of_answer(answer: Any) -> Usage | None:
     return usage if usage is None or "output" not in answer else with_quantities(usage, tools_called(answer))
 
 
-def _usage_at_the_end(body: bytes) -> Usage | None:
-    """The top-level `usage` of a large answer, if it stands near the end, as OpenAI puts it."""
+def usage_at_the_end(body: bytes) -> Usage | None:
+    """The top-level `usage` of an answer that is too large to be decoded for it, if it stands near the end, as OpenAI
+    puts it."""
+    if len(body) <= DECODED_WHOLE or any(called in body for called in CALLED):
+        return None
     if body.lstrip()[:1] != b"{" or not body.rstrip().endswith(b"}"):
         return None
     if b"\n" in body and (b"}\n{" in body or b"}\r\n{" in body):

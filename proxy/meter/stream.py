@@ -23,6 +23,7 @@ from proxy.meter.body import usage_of_answer
 from proxy.meter.deltas import collect
 from proxy.meter.members import last_member
 from proxy.meter.output import Output, TokenCounter
+from proxy.meter.service_tier import service_tier_at_the_end, service_tier_in, service_tier_of
 from proxy.meter.sse import EventSplitter, data_of, name_of
 from proxy.meter.tool_calls import CALLED, count_calls, trace
 from proxy.meter.usage import add_usage, read_usage, with_quantities
@@ -61,7 +62,8 @@ _FAILURES = frozenset({b"response.failed", b"thread.run.failed", b"error"})
 class StreamReading:
     """What a stream said, up to where it passed.
 
-    `usage` is the last one reported (they are cumulative, so never summed), None where none was. `terminal`:
+    `usage` is the last one reported (they are cumulative, so never summed), None where none was. `service_tier`: the
+    one named beside it, or in the last chunk of a chat that was cut. `terminal`:
     the event that ends a good or a failed answer was seen. `failed`: an error or a failed answer was seen.
     `called`: the provider's tools that were called to the end, as `tool_calls.trace` keeps them; `usage` has them
     already.
@@ -71,6 +73,7 @@ class StreamReading:
     terminal: bool
     failed: bool
     called: tuple[Mapping[str, Any], ...]
+    service_tier: str | None
     _output: Output
     _unread: list[bytes] = field(default_factory=list)
 
@@ -96,12 +99,14 @@ class StreamScanner:
         "_end",
         "_failed",
         "_head",
+        "_last",
         "_output",
         "_oversize",
         "_pieces",
         "_size",
         "_splitter",
         "_terminal",
+        "_tier",
         "_usage",
     )
 
@@ -111,6 +116,8 @@ class StreamScanner:
         self._splitter = EventSplitter()
         self._output = Output()
         self._usage: Usage | None = None
+        self._tier: str | None = None
+        self._last = b""
         self._terminal = False
         self._failed = False
         self._called: list[dict[str, Any]] = []
@@ -126,6 +133,7 @@ class StreamScanner:
             for event in self._take():
                 self._note(event)
                 collect(_decoded(data_of(event)), self._output)
+                self._last = event
             self._output.compact()
 
     def finish(self) -> StreamReading:
@@ -138,8 +146,10 @@ class StreamScanner:
             unread.append(rest)  # half an event can't be decoded, so it says nothing
         for event in unread:
             self._note(event)
+        if self._tier is None and self._usage is None:
+            self._tier = service_tier_in(unread[-1] if unread else self._last)
         return StreamReading(
-            self._usage, self._terminal, self._failed, tuple(self._called), self._output, unread
+            self._usage, self._terminal, self._failed, tuple(self._called), self._tier, self._output, unread
         )
 
     def _take(self) -> list[bytes]:
@@ -169,7 +179,8 @@ class StreamScanner:
         if kind in _ENDS:
             self._terminal = True
             self._failed = self._failed or kind in _FAILURES
-        span = last_member(end, b"usage", depth=2 if kind.startswith(b"response.") else 1, window=_KEPT_END)
+        depth = 2 if kind.startswith(b"response.") else 1
+        span = last_member(end, b"usage", depth, window=_KEPT_END)
         usage = None if span is None else read_usage(_decoded(end[span[0] : span[1]]))
         if kind == b"response.output_item.done" and b'"image_generation_call"' in head:
             self._called.append({"type": "image_generation_call", "status": "completed"})
@@ -178,6 +189,7 @@ class StreamScanner:
         elif usage is not None:
             said = last_member(end, b"tool_usage", depth=2, window=_KEPT_END)
             report = None if said is None else _decoded(end[said[0] : said[1]])
+            self._tier = service_tier_at_the_end(end, depth, _KEPT_END)
             self._usage = with_quantities(usage, count_calls(self._called, None, None, report))
         elif b"chat.completion.chunk" in head or b"text_completion" in head or b"text.delta" in kind:
             self._output.add_unread(size)
@@ -215,6 +227,7 @@ class StreamScanner:
             return  # the run repeats what its steps used
         usage = usage_of_answer(payload)
         if usage is not None:
+            self._tier = service_tier_of(payload)
             self._usage = add_usage(self._usage, usage) if kind in _ONE_OF_SEVERAL else usage
 
     def _note_item(self, event: Any) -> None:

@@ -25,7 +25,10 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "finish": (0, 86_400_000),
     "fail_first": (1, 1000),
     "requires_action": (0, 100),
+    "tier": (0, 2),
 }
+
+_TIERS = ("default", "flex", "priority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,13 @@ class Switches:
     finish: int = 0
     fail_first: int = 0
     requires_action: int = 0
+    tier: int | None = None
+
+    def served_at(self, asked: object) -> str:
+        """The service tier of the answer."""
+        if self.tier is not None:
+            return _TIERS[self.tier]
+        return asked if isinstance(asked, str) and asked in _TIERS else "default"
 
 
 NONE = Switches()

@@ -1,6 +1,6 @@
 """The money of one request: what is held before it is never less than what it comes to."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -66,3 +66,20 @@ def test_a_model_without_a_price_costs_nothing(tariff: Tariff) -> None:
 def test_a_price_in_euro_is_the_same_in_both_columns() -> None:
     money = Quote(TIERED[0], MARKED_UP, RATE).money(Usage(input_tokens=100, output_tokens=100))
     assert money.price == money.price_eur > 700_000
+
+
+def test_a_faster_tier_without_rates_of_its_own_costs_what_priority_does() -> None:
+    entry = PRICES.price_for("gpt-5", datetime(2026, 11, 20, tzinfo=UTC))
+    assert entry is not None
+    usage, quote = Usage(input_tokens=100, output_tokens=100), Quote(entry, AT_COST, RATE)
+    dear = quote.served("priority").money(usage).price
+    assert dear == 2 * quote.money(usage).price
+    assert quote.served("ultrafast").money(usage).price == dear
+    assert quote.served("scale").money(usage) == quote.served(None).money(usage) == quote.money(usage)
+
+
+def test_what_asks_for_flex_is_held_as_standard() -> None:
+    entry = PRICES.price_for("gpt-5", datetime(2026, 11, 20, tzinfo=UTC))
+    flex = Quote(entry, AT_COST, RATE, "flex")
+    assert flex.held.most(100, 100) == Quote(entry, AT_COST, RATE).most(100, 100) > flex.most(100, 100)
+    assert Quote(entry, AT_COST, RATE, "batch").held.service_tier == "batch"

@@ -56,6 +56,7 @@ def _answer(call: Call) -> Answer:
         "object": "chat.completion.chunk" if streamed else "chat.completion",
         "created": call.created,
         "model": call.model,
+        "service_tier": switches.served_at(fields.get("service_tier")),
     }
     if streamed:
         chunks = _Chunks(common, usage_wanted and not switches.no_usage, fields.wants_obfuscation())
@@ -70,10 +71,11 @@ def _answer(call: Call) -> Answer:
 
 def _body(common: JsonObject, choices: Sequence[Completion], usage: Usage | None) -> JsonObject:
     body = common | {"object": "chat.completion"}
+    tier = body.pop("service_tier")
     body["choices"] = [_choice(index, item) for index, item in enumerate(choices)]
     if usage is not None:
         body["usage"] = _usage(usage)
-    return body | {"service_tier": "default", "system_fingerprint": FINGERPRINT}
+    return body | {"service_tier": tier, "system_fingerprint": FINGERPRINT}
 
 
 def _wish(call: Call) -> Wish:
@@ -147,7 +149,7 @@ class _Chunks:
     """The events of a stream. What all share is written once: a chunk costs one small JSON text."""
 
     def __init__(self, common: JsonObject, with_usage: bool, padded: bool) -> None:
-        shared = common | {"service_tier": "default", "system_fingerprint": FINGERPRINT}
+        shared = common | {"system_fingerprint": FINGERPRINT}
         self._head = b"data: " + orjson.dumps(shared)[:-1] + b',"choices":['
         self._with_usage = with_usage
         self._padded = padded

@@ -207,7 +207,9 @@ class _Response:
             "prompt_cache_retention": None,
             "reasoning": {"effort": None, "summary": None} | (fields.object("reasoning") or {}),
             "safety_identifier": get("safety_identifier"),
-            "service_tier": "auto" if status in ("queued", "in_progress") else "default",
+            "service_tier": "auto"
+            if status in ("queued", "in_progress")
+            else self._call.switches.served_at(get("service_tier")),
             "conversation": conversation_of(fields),
             "store": get("store", True),
             "temperature": get("temperature", 1.0),
