@@ -1,6 +1,7 @@
 """A model's name changed within the bytes of a request. Pure."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import orjson
 
@@ -10,21 +11,24 @@ from proxy.meter.multipart import read_form
 from proxy.meter.part_head import MalformedFormError
 from proxy.meter.request import put_member
 
+_SESSION: Final = "session"
+"""The configuration of a Realtime session, which has the model."""
+
 
 def renamed(body: bytes, model: str) -> bytes:
-    """`body` with `model` as the model of its JSON object; every other byte stays. A body that is no JSON object, or
-    names no model, stays as it is."""
+    """`body` with `model` as the model of its JSON object, and of the Realtime session in it; every other byte stays. A
+    body that is no JSON object, or names no model, stays as it is."""
     name = orjson.dumps(model)
     try:
         spans = [
-            (member.value_start, member.value_end)
+            (member.value_start, member.value_end, member.key)
             for member in members(body, object_start(body))
-            if member.key == "model"
+            if member.key in ("model", _SESSION)
         ]
     except MalformedJsonError:
         return body
-    for start, end in reversed(spans):
-        body = body[:start] + name + body[end:]
+    for start, end, key in reversed(spans):
+        body = body[:start] + (name if key == "model" else renamed(body[start:end], model)) + body[end:]
     return body
 
 
@@ -34,10 +38,11 @@ def renamed_in_form(body: bytes, content_type: bytes, model: str) -> bytes:
         texts = read_form(content_type, body).texts
     except MalformedFormError:
         return body
-    name = model.encode()
     for text in reversed(texts):
         if text.name == "model":
-            body = body[: text.start] + name + body[text.end :]
+            body = body[: text.start] + model.encode() + body[text.end :]
+        elif text.name == _SESSION:
+            body = body[: text.start] + renamed(body[text.start : text.end], model) + body[text.end :]
     return body
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from config.upstreams.schema import Entry
-from proxy.upstream.address import target
+from proxy.upstream.address import socket_target, target
 
 
 def entry(**given: Any) -> Entry:
@@ -43,3 +43,22 @@ def test_azures_dated_versions_name_the_deployment_in_the_path(
 
 def test_azures_v1_has_openais_paths() -> None:
     assert target(entry(kind="azure"), b"/responses", b"a=1", "m") == b"/openai/v1/responses?a=1"
+
+
+@pytest.mark.parametrize(
+    ("members", "model", "place"),
+    [
+        ({}, None, b"/realtime?model=a&x=1"),
+        ({}, "b c", b"/realtime?model=b%20c&x=1"),
+        ({"kind": "azure", "api_version": "v1"}, "b", b"/openai/v1/realtime?model=b&x=1"),
+        (
+            {"kind": "azure", "api_version": "2025-04-01-preview"},
+            "b",
+            b"/openai/realtime?deployment=b&x=1&api-version=2025-04-01-preview",
+        ),
+    ],
+)
+def test_a_session_names_its_model_as_the_upstream_calls_it(
+    members: dict[str, str], model: str | None, place: bytes
+) -> None:
+    assert socket_target(entry(**members), b"/realtime", b"model=a&x=1", model) == place

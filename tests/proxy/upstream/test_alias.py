@@ -78,3 +78,12 @@ def test_a_model_is_given_to_a_form() -> None:
         == part.replace(b"ours", b"theirs") + other + b"--B--\r\n"
     )
     assert named(b"no form", headers, "ours") == b"no form"
+
+
+def test_the_model_of_a_session_changes_too() -> None:
+    session = b'{"type": "realtime", "model": "a", "tools": [{"model": "a"}]}'
+    changed = session.replace(b'"a"', b'"b"', 1)
+    assert renamed(b'{"session": ' + session + b', "x": 1}', "b") == b'{"session": ' + changed + b', "x": 1}'
+    part = b'--x\r\ncontent-disposition: form-data; name="session"\r\n\r\n%b\r\n--x--\r\n'
+    kind = b"multipart/form-data; boundary=x"
+    assert renamed_in_form(part % session, kind, "b") == part % changed
