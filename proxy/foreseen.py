@@ -71,9 +71,7 @@ def foresee(asked: Asked, tokenizers: Tokenizers) -> Foreseen:
 def _as_asked(asked: Asked, prompt_tokens: int, tokenizers: Tokenizers) -> Foreseen:
     """Of what is made, not written: the most that its meter can say where no answer tells."""
     meter, output = asked.endpoint.meter, 0
-    if meter is videos:
-        prompt_tokens = 0
-    elif meter is images:
+    if meter is images:
         prompt_tokens += pictures_given(asked.model, asked.request, asked.form)
     audio = _audio(asked) if meter is transcription else NO_AUDIO
     request = Request(asked.model, asked.request, prompt_tokens, audio=audio)
@@ -84,7 +82,7 @@ def _as_asked(asked: Asked, prompt_tokens: int, tokenizers: Tokenizers) -> Fores
         output = max(_LEAST_SPOKEN, math.ceil(audio.seconds * _SPOKEN_TOKENS_PER_SECOND))
     return Foreseen(
         prompt_tokens,
-        max(prompt_tokens, usage.input_tokens),
+        usage.input_tokens,
         max(output, usage.output_tokens),
         usage.quantities,
         audio,
@@ -93,9 +91,11 @@ def _as_asked(asked: Asked, prompt_tokens: int, tokenizers: Tokenizers) -> Fores
 
 
 def _audio(asked: Asked) -> Length:
-    if asked.form is None:
-        return NO_AUDIO
-    return next((length_of(bytes(value)) for name, value in asked.form.files if name == "file"), NO_AUDIO)
+    """Of several files the longest: which of them is heard is the provider's to say."""
+    files = [] if asked.form is None else asked.form.files
+    return max(
+        (length_of(bytes(value)) for _, value in files), key=lambda each: each.seconds, default=NO_AUDIO
+    )
 
 
 def _calls(asked: Asked) -> dict[str, int]:

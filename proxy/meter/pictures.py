@@ -16,8 +16,8 @@ _MEMBERS: Final = ("image", "images", "mask", "markup")
 
 
 def pictures_given(model: str, request: Mapping[str, Any], form: Form | None) -> int:
-    """`form` is the request's, None of a JSON body. DALL-E counts no tokens."""
-    if model.startswith("dall-e"):
+    """`form` is the request's, None of a JSON body. DALL-E counts no tokens, if the request names it."""
+    if model.startswith("dall-e") and request.get("model") is not None:
         return 0
     count = 0 if form is None else sum(name.partition("[")[0] in _MEMBERS for name, _ in form.files)
     for name in _MEMBERS:

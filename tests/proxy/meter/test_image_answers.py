@@ -99,3 +99,43 @@ def test_recorded_pictures_are_metered(corpus: list[dict[str, Any]]) -> None:
     assert [m.source for m in found.values()] == ["provider"] * 3
     assert sum(m.usage.quantities.get("image_256x256", 0) for m in found.values()) == 2
     assert max(m.usage.image_output_tokens for m in found.values()) == 106
+
+
+@pytest.mark.parametrize(
+    ("size", "quality", "tokens"),
+    [
+        ("1024x1024", "low", 272),
+        ("1024x1536", "medium", 1584),
+        ("auto", "low", 408),
+        (None, None, 6240),
+        ("512x512", "low", 408),
+        ("2048x2048", "low", 1088),
+        ("3840x2160", "high", 32_907),
+        ("99999x99999", "high", 32_907),
+        ("1024x1024", "max", 16_640),
+        ("x", 7, 6240),
+    ],
+)
+def test_larger_and_finer_pictures_are_bound_too(size: object, quality: object, tokens: int) -> None:
+    assert image_output_tokens(size, quality) == tokens
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens"),
+    [
+        ({"n": 2}, 2 * 272),
+        ({"partial_images": 3}, 272 + 300),
+        ({"partial_images": "2", "n": "2"}, 2 * (272 + 200)),
+        ({"output_format": "gif"}, 9 * 272),
+        ({"output_format": "gif", "frame_count": 16}, 16 * 272),
+        ({"frame_count": 16}, 272),
+    ],
+)
+def test_what_was_asked_for_is_bound_where_no_answer_tells(fields: dict[str, Any], tokens: int) -> None:
+    asked = {"size": "1024x1024", "quality": "low"} | fields
+    assert metered("gpt-image-1", asked, b"").usage.output_tokens == tokens
+
+
+def test_no_model_is_bound_as_the_dearest_and_counted_as_what_came() -> None:
+    assert metered("dall-e-2", {}, b"").usage == Usage(5, output_tokens=6240, image_output_tokens=6240)
+    assert metered("dall-e-2", {}, {"data": [{"url": "a"}]}).usage == Usage(quantities={"image_1024x1024": 1})

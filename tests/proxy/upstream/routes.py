@@ -1,6 +1,6 @@
 """A route to servers that behave as told, and who counts what it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from config.upstreams.schema import Upstreams
 from proxy.endpoints.asked import Asked, read
 from proxy.endpoints.catalogue import find
 from proxy.upstream.forwarding import Forwarding
+from proxy.upstream.request import Body, Header
 from proxy.upstream.route import Route
 from tests.proxy.upstream.raw_server import RawServer
 from tests.proxy.upstream.recorder import Recorder
@@ -70,12 +71,20 @@ class Scene:
         asked = read(match.endpoint, body or b"", [])
         return self.start(asked, path, body, keeper="" if match.ids else None)
 
-    def start(self, asked: Asked, path: str, body: bytes | None, *, keeper: str | None = None) -> Sent:
+    def start(
+        self,
+        asked: Asked,
+        path: str,
+        body: Body,
+        *,
+        keeper: str | None = None,
+        headers: Sequence[Header] = ((b"content-type", b"application/json"),),
+    ) -> Sent:
         scope = {
             "method": asked.endpoint.method,
             "raw_path": path.encode(),
             "query_string": b"",
-            "headers": [(b"content-type", b"application/json"), (b"authorization", b"Bearer sk-tk-client")],
+            "headers": [*headers, (b"authorization", b"Bearer sk-tk-client")],
         }
         sent = Sent()
         ways = self.route.ways(asked, keeper)

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from proxy.endpoints.asked import read, uploading
+from proxy.endpoints.catalogue import find
 from proxy.errors import Refusal
 from proxy.upstream.failure import UpstreamFailure
+from proxy.upstream.request import Streamed
 from tests.proxy.upstream.raw_server import OK, Behaviour, Peer, RawServer, answering, saying_once
 from tests.proxy.upstream.routes import Scene, made
 
@@ -299,6 +302,36 @@ def listening() -> tuple[list[tuple[bytes, bytes]], Behaviour]:
             await peer.say(OK)
 
     return heard, behave
+
+
+async def test_a_form_goes_by_the_upstreams_own_names_too(play: Play) -> None:
+    heard, behave = listening()
+    scene = await play(only=behave, entries={"only": {"aliases": {"whisper-1": "ears"}}})
+    part = b'--B\r\ncontent-disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
+    body = (
+        part % (b"file", b'; filename="whisper-1"', b"whisper-1") + part % (b"model", b"", b"%b") + b"--B--"
+    )
+    sent = body % b"whisper-1"
+    path, headers = "/v1/audio/transcriptions", [(b"content-type", b"multipart/form-data; boundary=B")]
+    asked = read(find("POST", path).endpoint, sent, headers)
+    await scene.start(asked, path, sent, headers=headers).settled()
+    assert [got for _, got in heard] == [body % b"ears"]
+
+
+@pytest.mark.parametrize("failing", [error(503, "retry-after: 0"), error(500), b""])
+async def test_a_body_that_passes_as_it_comes_is_tried_once(play: Play, failing: bytes) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    scene = await play(first=saying_once(failing), second=answering(OK))
+    sent = scene.start(
+        uploading(find("POST", "/v1/files").endpoint, None, []), "/v1/files", Streamed(pieces()), keeper=""
+    )
+    if failing:
+        assert (await sent.settled())[0] >= 500
+    else:
+        assert (await sent.failed()).kind == "reset"
+    assert len(scene.counts.attempts) == 1
 
 
 async def test_each_upstream_is_called_by_its_own_names_and_keys(play: Play) -> None:
