@@ -169,6 +169,8 @@ class Server(Group):
     max_body_bytes: int = Field(32 * MEBIBYTE, ge=1024, alias="TOLLKEEPER_MAX_BODY_BYTES")
     max_upload_bytes: int = Field(1024 * MEBIBYTE, ge=1024, alias="TOLLKEEPER_MAX_UPLOAD_BYTES")
     hold_ttl_seconds: Seconds = Field(60.0, alias="TOLLKEEPER_HOLD_TTL_SECONDS")
+    spool_max_bytes: int = Field(1024 * MEBIBYTE, ge=1024, alias="TOLLKEEPER_SPOOL_MAX_BYTES")
+    """What may lie on the disk of a process for want of Redis; beyond, it admits nothing more."""
     collect_seconds: Seconds = Field(15.0, alias="TOLLKEEPER_COLLECT_SECONDS")
     shutdown_grace_seconds: Seconds = Field(8.0, alias="TOLLKEEPER_SHUTDOWN_GRACE_SECONDS")
 
@@ -213,6 +215,11 @@ class Settings(Group):
     secrets: Secrets
     data_dir: LocalPath = Field(Path(".tollkeeper"), alias="TOLLKEEPER_DATA_DIR", validate_default=True)
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="TOLLKEEPER_LOG_LEVEL")
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where processes keep what Redis has not confirmed; those on one directory settle for each other's dead."""
+        return self.data_dir / "spool"
 
 
 _GROUPS: dict[str, type[Group]] = {

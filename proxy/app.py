@@ -39,7 +39,10 @@ from proxy.quota.scripts import Scripts
 from proxy.quota.sums import LedgerSums
 from proxy.realtime.attendants import Attendants
 from proxy.realtime.door import attend
+from proxy.record.recovery import Recovery
+from proxy.record.replay import Replay
 from proxy.record.settler import Settler
+from proxy.record.spool import Spool
 from proxy.relay.asgi import Receive, Scope, Send
 from proxy.relay.cors import Cors
 from proxy.running import CLIENT_STALL_SECONDS, Running
@@ -48,6 +51,7 @@ from proxy.upstream.route import Route
 _ENCODINGS: Final = Path(config.__file__).parent / "encodings"
 _SETTLE_SECONDS: Final = 10.0
 """How long the last settlements may take to be confirmed when the process stops."""
+_SPOOL_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.5
 _PAGES: Final = ("/healthz", "/readyz", "/metrics")
 _WRONG_METHOD: Final = {"type": "invalid_request_error", "param": None, "code": "method_not_supported"}
@@ -116,16 +120,20 @@ class Proxy:
         redis = RedisPipeline(redis_url.get_secret_value(), timeout=timeout)
         stack.push_async_callback(redis.close)
         scripts = Scripts(redis)
-        settler = Settler(redis, scripts)
+        spool = _open_spool(settings)
+        if spool is not None:
+            stack.push_async_callback(spool.close, _SPOOL_SECONDS)
+        settler = Settler(redis, scripts, spool)
         stack.push_async_callback(settler.close, _SETTLE_SECONDS)
         prices = PriceBook(pool, _now)
-        deferrals = Deferrals(redis, scripts, settler, prices.quote)
+        deferrals = Deferrals(redis, settler, prices.quote)
         stack.push_async_callback(deferrals.close, timeout)
         ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
         clock = RedisClock()
         hasher = KeyHasher(secret.get_secret_value().encode())
         running = Running(redis, scripts, ttl_ms, self._client_stall_seconds)
         measures = Measures(lambda: len(running), lambda: settler.unconfirmed)
+        measures.watch_spool(lambda: 0 if spool is None else spool.size, lambda: settler.full)
         route = Route(settings.upstream.all, settings.outbound, measures)
         stack.push_async_callback(route.close)
         directory = Directory(pool, hasher, _now)
@@ -143,7 +151,12 @@ class Proxy:
             ),
             prices=prices,
             tokenizers=await asyncio.to_thread(Tokenizers.load, _ENCODINGS),
-            gate=Gate(redis, scripts, clock, LedgerSums(pool).used, ttl_ms=ttl_ms, patience=timeout),
+            gate=Gate(
+                *(redis, scripts, clock, LedgerSums(pool).used),
+                ttl_ms=ttl_ms,
+                patience=timeout,
+                full=lambda: settler.full,
+            ),
             clock=clock,
             settler=settler,
             deferrals=deferrals,
@@ -172,7 +185,9 @@ class Proxy:
             house.identities.forget(organization_id)
             changed.set()
 
+        recovery = Recovery(Replay(redis, scripts, pool), pool, settings.spool_dir, spool, _now)
         for work in (
+            recovery.run,
             partial(listen, listener, forget),
             partial(house.prices.keep_fresh, changed),
             running.watch,
@@ -227,6 +242,16 @@ def _as_openai(scope: Scope) -> Scope:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _open_spool(settings: Settings) -> Spool | None:
+    try:
+        return Spool(settings.spool_dir, settings.server.spool_max_bytes)
+    except OSError as error:
+        _log.error(
+            "there is no spool: what Redis has not confirmed dies with this process", reason=str(error)
+        )
+        return None
 
 
 async def _try_to_connect(redis: RedisPipeline) -> None:

@@ -91,5 +91,17 @@ class Measures:
     def watch_breaker(self, upstream: str, state: Callable[[], float]) -> None:
         self._breakers.labels(upstream).set_function(state)
 
+    def watch_spool(self, size: Callable[[], float], full: Callable[[], float]) -> None:
+        Gauge(
+            "tollkeeper_spool_bytes",
+            "Bytes on the disk of what Redis has not confirmed",
+            registry=self._registry,
+        ).set_function(size)
+        Gauge(
+            "tollkeeper_spool_full",
+            "Whether so much waits for Redis that nothing more is admitted",
+            registry=self._registry,
+        ).set_function(full)
+
     def page(self) -> bytes:
         return generate_latest(self._registry)

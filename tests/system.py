@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -299,6 +301,7 @@ def system(database_url: str, redis_url: str, **settings: str) -> Iterator[Syste
         numbers.append(ports.number(reserved))
         reserved.close()
     proxy_port, upstream_port = numbers
+    data_dir = Path(tempfile.mkdtemp(prefix="tk-data-"))
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
@@ -306,6 +309,7 @@ def system(database_url: str, redis_url: str, **settings: str) -> Iterator[Syste
         "REDIS_URL": redis_url,
         "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream_port}/v1",
         "OPENAI_API_KEY": UPSTREAM_KEY,
+        "TOLLKEEPER_DATA_DIR": str(data_dir),
         "TOLLKEEPER_PROXY_PORT": str(proxy_port),
         "TOLLKEEPER_KEY_SECRET": KEY_SECRET,
         "TOLLKEEPER_ADMIN_TOKEN": "the admin token of the tests",
@@ -317,4 +321,7 @@ def system(database_url: str, redis_url: str, **settings: str) -> Iterator[Syste
     try:
         yield made
     finally:
-        made.stop()
+        try:
+            made.stop()
+        finally:
+            shutil.rmtree(data_dir, ignore_errors=True)

@@ -6,21 +6,15 @@ first, a call that looks at it or the collector, settles that hold. If nobody do
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Final
 
 import structlog
 
-from proxy.deferred.kinds import KINDS
-from proxy.deferred.work import Quoting, Use, Work, read, write
+from proxy.deferred.work import Quoting, Use, Work, read
 from proxy.identity.principal import Principal
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
-from proxy.quota import keys, settlement
-from proxy.quota.scripts import Scripts
-from proxy.record import draft, form
+from proxy.quota import keys
+from proxy.record import form
 from proxy.record.settler import Settler
-
-_TELL_SECONDS: Final = 0.2
-_TELL_TIMES: Final = 50
 
 _log = structlog.get_logger(__name__)
 
@@ -28,16 +22,15 @@ _log = structlog.get_logger(__name__)
 class Deferrals:
     """Owns the tasks that its calls begin; none is waited for by a request."""
 
-    def __init__(self, redis: RedisPipeline, scripts: Scripts, settler: Settler, quoting: Quoting) -> None:
+    def __init__(self, redis: RedisPipeline, settler: Settler, quoting: Quoting) -> None:
         self._redis = redis
-        self._scripts = scripts
         self._settler = settler
         self._quoting = quoting
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, work: Work) -> None:
         """The hold of its call stands for the work from now on."""
-        self._own(self._begin(work))
+        self._settler.let_stand(work)
 
     def finish(self, principal: Principal, work_id: str, use: Use) -> None:
         """The work was seen finished by a call of the principal's."""
@@ -51,27 +44,6 @@ class Deferrals:
         task = asyncio.get_running_loop().create_task(step)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _begin(self, work: Work) -> None:
-        asked = settlement.keep(
-            work.hold,
-            KINDS[work.kind].life * 1000,
-            work.most_output,
-            draft.write(work.made),
-            work.id,
-            write(work),
-        )
-        for _ in range(_TELL_TIMES):
-            try:
-                await self._redis.send_script(self._scripts.keep, *asked)
-            except RedisReplyError as error:
-                _log.error("the script that keeps a hold failed", work=work.id, error=str(error))
-                return
-            except RedisUnavailable:
-                await asyncio.sleep(_TELL_SECONDS)
-            else:
-                return
-        _log.error("nobody could be told of work that goes on; its hold will be charged", work=work.id)
 
     async def _finish(self, principal: Principal, work_id: str, use: Use) -> None:
         partition = principal.partition

@@ -65,13 +65,16 @@ class Gate:
         *,
         ttl_ms: int,
         patience: float,
+        full: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`full`: so much waits for Redis that nothing more may be begun."""
         self._redis = redis
         self._scripts = scripts
         self._clock = clock
         self._used = used
         self._ttl_ms = ttl_ms
         self._patience_ms = int(patience * 1000)
+        self._full = full
 
     async def admit(
         self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
@@ -80,6 +83,8 @@ class Gate:
 
         Raises LimitsUnknown. A cancelled question may have been written, too.
         """
+        if self._full():
+            raise LimitsUnknown
         for _ in range(_ATTEMPTS):
             reply = await self._ask(principal, scopes, request_id, demand, what)
             self._clock.saw(redis_time(reply))

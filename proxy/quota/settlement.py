@@ -8,14 +8,15 @@ from proxy.quota import keys
 from proxy.quota.amounts import Amounts, Hold
 from proxy.quota.limits import MEASURES
 
-Mode = Literal["settle", "sweep", "release"]
+Mode = Literal["settle", "late", "sweep", "release"]
 
-REMEMBER_SECONDS: Final[dict[Mode, int]] = {"settle": 120, "release": 120, "sweep": 86_400}
+REMEMBER_SECONDS: Final[dict[Mode, int]] = {"settle": 120, "late": 120, "release": 120, "sweep": 86_400}
 """How long a repeated settlement is recognised. A proxy resends within seconds; one that was frozen until its hold
 was swept may come back much later."""
 
-DONE, DONE_BEFORE, DONE_WITHOUT_HOLD = 1, 0, 2
-"""Replies of the settlement script; a larger one is the start of the period that the hold was booked in."""
+DONE, DONE_BEFORE, DONE_WITHOUT_HOLD, FORGOTTEN = 1, 0, 2, -1
+"""Replies of the settlement script; a larger one is the start of the period that the hold was booked in. FORGOTTEN,
+of the script that keeps a hold too: Redis can't tell whether it was done."""
 
 RENEWED, HOLD_SWEPT, HOLD_UNKNOWN = 1, 0, 2
 """Replies of the renewal script."""
@@ -44,12 +45,15 @@ def settle(
 
 
 def keep(
-    hold: Hold, life_ms: int, most_output: int, draft: bytes, work_id: str, work: bytes
+    hold: Hold, life_ms: int, most_output: int, draft: bytes, work_id: str, work: bytes, *, sure: bool
 ) -> tuple[list[str], list[Argument]]:
-    """KEYS and ARGV of the script that lets a hold stand for work that goes on."""
+    """KEYS and ARGV of the script that lets a hold stand for work that goes on. `sure`: this was not done before."""
     partition, request_id = hold.partition, hold.request_id
     names = [keys.hold(partition, request_id), keys.holds(partition), keys.stream(partition)]
-    return [*names, keys.work(partition, work_id)], [request_id, life_ms, most_output, draft, work]
+    return [*names, keys.work(partition, work_id)], [
+        *(request_id, life_ms, most_output),
+        *(draft, work, int(sure)),
+    ]
 
 
 def renew(partition: int, request_id: str, ttl_ms: int, delivered: int) -> tuple[list[str], list[Argument]]:

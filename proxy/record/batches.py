@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from ledger import deferred_calls, upstream_objects
+from ledger import dead_letters, deferred_calls, upstream_objects
 from ledger.database import Connection, Pool, reading
+from ledger.dead_letters import NewDeadLetter
 from ledger.deferred_calls import DeferredCall
 from ledger.upstream_objects import UpstreamObject
 from ledger.usage import TOKENS
@@ -53,9 +54,6 @@ _INSERT: Final = (
     f"select * from unnest({', '.join(f'${i}::{kind}[]' for i, kind in enumerate(_TYPES, 1))}) "
     "on conflict do nothing"
 )
-_DEAD_LETTER: Final = """
-    insert into dead_letter (stream, entry_id, payload, reason) values ($1, $2, $3, $4) on conflict do nothing
-"""
 _REFUSALS: Final = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
@@ -120,15 +118,13 @@ class Batches:
                 await deferred_calls.store(connection, map(_deferred, begun))
                 await upstream_objects.store(connection, _objects([_record(each) for each in begun]))
                 refused = await self._insert(connection, readable)
-                for entry, reason in (*dead, *refused):
-                    await connection.execute(
-                        _DEAD_LETTER,
-                        entry.stream,
-                        entry.id,
-                        entry.payload or b"",
-                        reason[:1000].replace("\0", "\ufffd"),
-                        timeout=self._timeout,
-                    )
+                await dead_letters.keep(
+                    connection,
+                    [
+                        NewDeadLetter(entry.stream, entry.id, entry.payload or b"", reason)
+                        for entry, reason in (*dead, *refused)
+                    ],
+                )
         return Stored(len(readable) - len(refused), len(dead) + len(refused))
 
     async def _insert(

@@ -15,7 +15,11 @@ from redis.exceptions import RedisError, ResponseError
 
 from config.settings import Settings
 from ledger.database import DatabaseUnavailable, close_pool, open_pool
+from proxy.pipeline import RedisPipeline, RedisUnavailable
+from proxy.quota.scripts import Scripts
 from proxy.record.batches import Batches
+from proxy.record.recovery import Recovery
+from proxy.record.replay import Replay
 from proxy.record.stream import Entry, UsageStreams
 from proxy.record.sweep import Sweep
 
@@ -41,18 +45,27 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         settings.stores.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=2
     )
     consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    drain = Drain(UsageStreams(redis, consumer), Batches(pool), lambda: datetime.now(UTC))
+    pipeline = RedisPipeline(settings.stores.redis_url.get_secret_value())
+    recovery = Recovery(Replay(pipeline, Scripts(pipeline), pool), pool, settings.spool_dir, None, _now)
+    drain = Drain(UsageStreams(redis, consumer), Batches(pool), _now)
     try:
         async with asyncio.TaskGroup() as tasks:
             draining = tasks.create_task(drain.run(stop))
+            recovering = tasks.create_task(_recover(pipeline, recovery))
             tasks.create_task(_sweep(Sweep(redis), stop))
             await stop.wait()
+            recovering.cancel()
             await asyncio.wait([draining], timeout=_LAST_BATCH_SECONDS)
             # What it had in hand is not acknowledged, so the next drain takes it over.
             draining.cancel()
     finally:
+        await pipeline.close()
         await redis.aclose()
         await close_pool(pool)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Drain:
@@ -112,6 +125,20 @@ class Drain:
         await self._streams.done(batch)
         if stored.dead:
             _log.error("records could not be stored and are kept as dead letters", count=stored.dead)
+
+
+async def _recover(pipeline: RedisPipeline, recovery: Recovery) -> None:
+    """What dead proxies of this machine left on its disk comes before their holds are swept."""
+    try:
+        await pipeline.connect()
+    except RedisUnavailable:
+        _log.info("what lies on the disk waits for Redis")
+    while True:
+        try:
+            await recovery.run()
+        except Exception:  # noqa: BLE001 - the drain beside it goes on
+            _log.exception("what lies on the disk is tried again")
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _sweep(sweep: Sweep, stop: asyncio.Event) -> None:

@@ -1,61 +1,70 @@
 """Sees every settlement through: sent at once, sent again until Redis has confirmed it, whoever began it is gone."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Final
 
 import structlog
 
+from proxy.deferred.work import Work
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
-from proxy.quota import settlement
 from proxy.quota.amounts import NOTHING, Amounts, Hold
 from proxy.quota.scripts import Scripts
+from proxy.record import owed
+from proxy.record.owed import Owed, Settlement, Standing
+from proxy.record.spool import Spool
 
 _RETRY_SECONDS: Final = 0.2
+_SPOOL_AFTER_SECONDS: Final = 1.0
+"""How long Redis may leave a settlement unconfirmed before it goes to the disk."""
+_SPOOL_SECONDS: Final = 5.0
+"""How long the disk may take for the last of them, when the process ends."""
+_PER_WRITE: Final = 1_000
+_MOST_OPEN: Final = 50_000
 REMEMBER_WORK_SECONDS: Final = 86_400
 """How long finished work may be found finished again."""
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What the settlement script is asked, as often as it takes: it counts once."""
-
-    hold: Hold
-    used: Amounts
-    record: bytes
-    mode: settlement.Mode
-    more: tuple[bytes, ...] = ()
-    remember_seconds: int | None = None
-
-    @property
-    def request_id(self) -> str:
-        return self.hold.request_id
-
-
 class Settler:
-    """Owns all settlements that Redis has not confirmed. `submit` never waits, so nothing can skip it.
+    """Owns all settlements that Redis has not confirmed. `settle` and its like never wait, so nothing can skip them.
 
-    The script recognises a settlement that it has done, so one of unknown outcome is simply asked again.
+    The script recognises a settlement that it has done, so one of unknown outcome is simply asked again. What stays
+    unconfirmed goes to the spool, if there is one, and is then whoever's who replays that.
     """
 
-    def __init__(self, redis: RedisPipeline, scripts: Scripts) -> None:
+    def __init__(
+        self,
+        redis: RedisPipeline,
+        scripts: Scripts,
+        spool: Spool | None = None,
+        ended: Callable[[str, Amounts], None] = lambda request_id, used: None,
+    ) -> None:
+        """`ended` is told of each request that is settled or given back, at once."""
         self._redis = redis
         self._scripts = scripts
-        self._open: OrderedDict[str, Settlement] = OrderedDict()
-        self._failed: OrderedDict[str, Settlement] = OrderedDict()
+        self._spool = spool
+        self._ended = ended
+        self._open: dict[str, tuple[Owed, float]] = {}
+        self._failed: set[str] = set()
         self._retry: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def unconfirmed(self) -> int:
+        """In memory; what is in the spool is not counted here."""
         return len(self._open)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for Redis that no more should be begun."""
+        return len(self._open) >= _MOST_OPEN or (self._spool is not None and self._spool.full)
 
     def settle(self, hold: Hold, used: Amounts, record: bytes) -> None:
         """Replaces the hold by what was used, and writes the record."""
+        self._ended(hold.request_id, used)
         self._submit(Settlement(hold, used, record, "settle"))
 
     def settle_work(self, hold: Hold, used: Amounts, records: Sequence[bytes]) -> None:
@@ -65,66 +74,97 @@ class Settler:
 
     def release(self, hold: Hold) -> None:
         """Gives back a hold that may have been taken, and records nothing."""
+        self._ended(hold.request_id, NOTHING)
         self._submit(Settlement(hold, NOTHING, b"", "release"))
 
+    def let_stand(self, work: Work) -> None:
+        """The hold of its call stands for the work from now on."""
+        self._submit(Standing(work))
+
     async def close(self, patience: float) -> int:
-        """Waits up to `patience` seconds for confirmations. Returns how many settlements are still open."""
+        """Waits up to `patience` seconds for confirmations; the rest goes to the spool. Returns how many settlements
+        are neither confirmed nor there."""
         try:
             async with asyncio.timeout(patience):
                 await self._idle.wait()
         except TimeoutError:
-            _log.error("settlements are not confirmed", count=len(self._open))
+            _log.warning("settlements are not confirmed", count=len(self._open))
         if self._retry is not None:
             self._retry.cancel()
+        try:
+            async with asyncio.timeout(_SPOOL_SECONDS):
+                while self._open and self._spool is not None:
+                    await self._put_away(list(self._open)[:_PER_WRITE])
+        except (TimeoutError, OSError):
+            _log.exception(
+                "settlements are lost to this process; their holds will be swept", count=len(self._open)
+            )
         return len(self._open)
 
-    def _submit(self, item: Settlement) -> None:
-        self._open[item.request_id] = item
+    def _submit(self, item: Owed) -> None:
+        self._open[item.name] = item, monotonic()
         self._idle.clear()
         self._send(item)
 
-    def _send(self, item: Settlement) -> None:
+    def _send(self, item: Owed) -> None:
         try:
-            reply = self._redis.send_script(
-                self._scripts.settle,
-                *settlement.settle(
-                    item.hold,
-                    item.used,
-                    item.record,
-                    item.mode,
-                    more=item.more,
-                    remember_seconds=item.remember_seconds,
-                ),
-            )
+            reply = self._redis.send_script(*item.question(self._scripts, "fresh"))
         except RedisUnavailable:
             self._fail(item)
             return
         reply.add_done_callback(lambda done: self._confirmed(item, done))
 
-    def _confirmed(self, item: Settlement, reply: "asyncio.Future[int]") -> None:
+    def _confirmed(self, item: Owed, reply: "asyncio.Future[int]") -> None:
         error = asyncio.CancelledError() if reply.cancelled() else reply.exception()
-        if error is None and reply.result() > settlement.DONE_WITHOUT_HOLD:
-            self._submit(replace(item, hold=item.hold._replace(period_start_ms=reply.result())))
-            return
         if error is None:
-            self._open.pop(item.request_id, None)
-            if not self._open:
-                self._idle.set()
+            rest = item.after(reply.result())
+            if rest is not None:
+                self._submit(rest)
+            else:
+                self._done(item.name)
             return
         if isinstance(error, RedisReplyError):
-            _log.error("the settlement script failed", request_id=item.request_id, error=str(error))
+            _log.error("the settlement script failed", request_id=item.name, error=str(error))
         self._fail(item)
 
-    def _fail(self, item: Settlement) -> None:
-        self._failed[item.request_id] = item
+    def _done(self, name: str) -> None:
+        self._open.pop(name, None)
+        if not self._open:
+            self._idle.set()
+
+    def _fail(self, item: Owed) -> None:
+        if item.name not in self._open:
+            return  # on the disk by now
+        self._failed.add(item.name)
         if self._retry is None or self._retry.done():
             self._retry = asyncio.get_running_loop().create_task(self._retry_all())
 
     async def _retry_all(self) -> None:
         while self._failed:
             await asyncio.sleep(_RETRY_SECONDS)
-            if not self._redis.available:
-                continue
-            failed, self._failed = self._failed, OrderedDict()
-            for item in failed.values():
-                self._send(item)
+            failed, self._failed = self._failed, set()
+            late = [name for name in failed if self._waits_long(name)]
+            for start in range(0, len(late), _PER_WRITE):
+                try:
+                    await self._put_away(late[start : start + _PER_WRITE])
+                except OSError:
+                    break  # what is not on the disk stays here, and is tried with the rest
+            for name in failed:
+                if name in self._open:
+                    self._send(self._open[name][0])
+
+    def _waits_long(self, name: str) -> bool:
+        waiting = self._open.get(name)
+        return (
+            self._spool is not None
+            and waiting is not None
+            and monotonic() - waiting[1] > _SPOOL_AFTER_SECONDS
+        )
+
+    async def _put_away(self, names: Sequence[str]) -> None:
+        """To the disk, and out of memory once it is there. Raises OSError."""
+        assert self._spool is not None
+        items = [self._open[name][0] for name in names if name in self._open]
+        await self._spool.write([owed.write(item) for item in items])
+        for item in items:
+            self._done(item.name)

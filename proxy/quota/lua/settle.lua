@@ -2,18 +2,20 @@
 --
 -- KEYS  1 the hold   2 the partition's holds   3 the partition's usage stream
 --       then for each scope that the hold was counted in: its live counters, its counters of the hold's period
--- ARGV  1 request id   2 'settle' | 'sweep' | 'release'   3 seconds to remember that this was done
+-- ARGV  1 request id   2 'settle' | 'late' | 'sweep' | 'release'   3 seconds to remember that this was done
 --       4 the usage record ('' for a release)   5 start of the period whose counters are given
 --       6 number of measures; for each: name, amount used
 --       then further usage records of the same work
 --
 -- reply 1 done   0 was done before (or, for a sweep, the hold was renewed; for a release, there is none)
 --       2 done without a hold: Redis had lost it
+--       -1 nothing done, for what is late alone: there is neither the hold nor the memory of one
 --       more than 2: nothing done, the hold was booked in the period that starts then; ask with its counters
 --
 -- Rule: the minute's sum changes only while the bucket that the hold was counted in is still inside the minute.
 -- A release gives back all of it, as if the request had never been; where there is nothing yet, an admission that
--- is still on its way finds itself too late. A sweep takes only what has expired.
+-- is still on its way finds itself too late. A sweep takes only what has expired. Late is a settlement that may have
+-- been done before, so long ago that this is forgotten here.
 
 local SLOTS = 31
 local mode = ARGV[2]
@@ -30,7 +32,7 @@ local hold = redis.pcall('HMGET', KEYS[1], unpack(fields))
 if hold.err then return 0 end
 local bucket, paced = tonumber(hold[1]), hold[3] ~= '0'
 if not bucket and mode == 'release' then redis.call('SET', KEYS[1], mode, 'EX', ARGV[3]) end
-if not bucket and mode ~= 'settle' then return 0 end
+if not bucket and mode ~= 'settle' then return mode == 'late' and -1 or 0 end
 if bucket and hold[2] ~= ARGV[5] then return tonumber(hold[2]) end
 if mode == 'sweep' then
   local time = redis.call('TIME')
