@@ -17,6 +17,8 @@ from proxy.record.money import Money
 
 SWEPT_STATUS: Final = 0
 """Nobody knows what the client saw of a request whose proxy died."""
+_LONGEST_MS: Final = 2**31 - 1
+"""What the ledger's column takes; a record from a disk that nobody looked at for months is older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,6 @@ def expired(draft: Draft, *, at_ms: int, now_ms: int, delivered: int) -> tuple[U
         cost_nano_eur=record.cost_nano_eur + delivered * money.cost_eur,
         price_nano=record.price_nano + delivered * money.price,
         price_nano_eur=record.price_nano_eur + delivered * money.price_eur,
-        duration_ms=max(0, now_ms - at_ms),
+        duration_ms=min(max(0, now_ms - at_ms), _LONGEST_MS),
     )
     return completed, Amounts(1, completed.usage.total_tokens, completed.price_nano, completed.request_bytes)
