@@ -140,7 +140,7 @@ class Proxy:
         trust = trust_of(settings, _now)
         if trust is not None:
             stack.push_async_callback(trust.close)
-        attendants = Attendants()
+        attendants = Attendants(redis, clock, route, ttl_ms)
         last_turn_seconds = max(0.0, settings.server.shutdown_grace_seconds - _LAST_WORDS_SECONDS)
         stack.push_async_callback(attendants.close, last_turn_seconds)
         house = House(
@@ -191,6 +191,7 @@ class Proxy:
             partial(listen, listener, forget),
             partial(house.prices.keep_fresh, changed),
             running.watch,
+            attendants.watch,
             *(() if trust is None else (trust.keep_fresh,)),
         ):
             stack.push_async_callback(_end, asyncio.create_task(_unceasing(work)))

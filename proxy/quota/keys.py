@@ -1,6 +1,11 @@
 """Names of everything in Redis. All keys of an organization carry its partition's hash tag."""
 
+from typing import Final
+
 from ledger.partitions import tag
+
+CALLS: Final = "realtime:calls"
+"""Leases of the calls that are attended to, of all organizations: by when each lapses."""
 
 
 def hold(partition: int, request_id: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -12,18 +12,16 @@ from ledger.usage_record import Outcome
 from proxy.endpoints.realtime import session_of, transcribes
 from proxy.errors import Refusal
 from proxy.house import House
+from proxy.realtime.hanging_up import hang_up
 from proxy.realtime.seat import ENDPOINT, Seat
 from proxy.realtime.turns import Turns
 from proxy.ticket import Ticket
-from proxy.upstream.download import Download, DownloadError
 from proxy.upstream.route import Ways
 from proxy.upstream.upstream import SocketRequest
 from proxy.upstream.websocket import Closed, Refused, Socket, Unreachable
 
 _JOIN_SECONDS: Final = 10.0
 """How long a call may go on before it is attended to."""
-_HANG_UP_SECONDS: Final = 5.0
-_HANG_UP_TRIES: Final = 3
 
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +51,7 @@ class Attendant:
             transcribes(session_of(ticket.asked.request)),
         )
         attendant = cls(house, seat, call, upstream)
-        house.attendants.add(asyncio.get_running_loop().create_task(attendant.run()))
+        house.attendants.add(asyncio.get_running_loop().create_task(attendant.run()), upstream, call)
 
     async def run(self) -> None:
         outcome: Outcome = "stopped"
@@ -67,7 +65,8 @@ class Attendant:
             _log.exception("a call could not be attended to and is hung up")
         finally:
             self._turns.end(outcome, noted=False)
-        await self._hang_up()
+        # Also where the call seems to be over: nobody would see what it used.
+        await hang_up(self._house.route, self._upstream, self._call)
 
     async def _attend(self) -> Outcome:
         """Returns when the call is over, or must be."""
@@ -76,11 +75,12 @@ class Attendant:
             socket = await self._join()
         receiving = asyncio.ensure_future(self._listen(socket))
         stopping = asyncio.ensure_future(self._house.attendants.stopping.wait())
-        quiet = asyncio.ensure_future(self._turns.quiet())
+        tasks: list[asyncio.Future[Any]] = [receiving, stopping]
         try:
             await asyncio.wait((receiving, self._turns.over, stopping), return_when=asyncio.FIRST_COMPLETED)
             if stopping.done() and not (receiving.done() or self._turns.over.done()):
                 self._turns.stop()
+                tasks.append(quiet := asyncio.ensure_future(self._turns.quiet()))
                 await asyncio.wait(
                     (receiving, self._turns.over, quiet),
                     timeout=self._house.last_turn_seconds,
@@ -90,7 +90,7 @@ class Attendant:
                 return receiving.result()
             return self._turns.over.result().outcome if self._turns.over.done() else "stopped"
         finally:
-            for task in (receiving, stopping, quiet):
+            for task in tasks:
                 task.cancel()
             socket.abort()
 
@@ -107,19 +107,3 @@ class Attendant:
             except Closed as closed:
                 return "completed" if closed.code in (1000, 1001, 1005) else "upstream_cut"
             self._turns.saw(message.encode() if isinstance(message, str) else message)
-
-    async def _hang_up(self) -> None:
-        """Also where the call seems to be over: nobody would see what it used."""
-        path = f"/v1/realtime/calls/{self._call}/hangup"
-        for _ in range(_HANG_UP_TRIES):
-            try:
-                async with asyncio.timeout(_HANG_UP_SECONDS):
-                    answer = Download(lambda sink: self._house.route.post(path, self._upstream, sink))
-                    try:
-                        if await answer.begun() < 500:
-                            return
-                    finally:
-                        answer.close()
-            except (DownloadError, TimeoutError):
-                pass
-        _log.error("a call could not be hung up", call=self._call)

@@ -222,14 +222,26 @@ async def test_what_the_upstream_refuses_is_no_call(theatre: System, provider: P
     assert provider.sessions == []
 
 
-@pytest.fixture
-def mortal(postgres: Postgres, valkey: Valkey) -> Iterator[System]:
+@pytest.fixture(scope="module")
+def stage(postgres: Postgres, valkey: Valkey) -> Iterator[System]:
     name = "test_calls"
     asyncio.run(postgres.create_database(name))
     asyncio.run(prepare(postgres.url(name)))
-    with system(postgres.url(name), valkey.url(9), TOLLKEEPER_SHUTDOWN_GRACE_SECONDS="3") as made:
-        made.start("drain", "proxy")
+    with system(
+        postgres.url(name),
+        valkey.url(9),
+        TOLLKEEPER_SHUTDOWN_GRACE_SECONDS="3",
+        TOLLKEEPER_HOLD_TTL_SECONDS="3",
+    ) as made:
+        made.start("drain")
         yield made
+
+
+@pytest.fixture
+def mortal(stage: System) -> Iterator[System]:
+    stage.start("proxy")
+    yield stage
+    stage.stop("proxy")
 
 
 async def test_calls_are_hung_up_when_the_server_stops(mortal: System) -> None:
@@ -242,4 +254,36 @@ async def test_calls_are_hung_up_when_the_server_stops(mortal: System) -> None:
         await hung_up(made)
     rows = await mortal.records(tenant, 2)
     assert (rows[1]["outcome"], rows[1]["output_tokens"]) == ("stopped", 2)
+    await mortal.quiet()
+
+
+async def test_a_response_under_way_comes_to_its_end_before_its_call_is_hung_up(mortal: System) -> None:
+    tenant = await mortal.tenant()
+    made = Provider(answers={CALLS: call_named("rtc_1")}, script=[CREATED, BEGUN], later=[DONE])
+    async with provided(mortal, made):
+        await offered(mortal, tenant)
+        await joined(made)
+        stopping = asyncio.get_running_loop().run_in_executor(None, mortal.stop, "proxy")
+        await asyncio.sleep(0.7)
+        assert not made.ended("rtc_1").is_set()
+        made.wakes.set()
+        await hung_up(made)
+        await stopping
+    rows = await mortal.records(tenant, 2)
+    assert (rows[1]["outcome"], rows[1]["output_tokens"]) == ("completed", 7)
+    await mortal.quiet()
+
+
+async def test_a_call_of_a_killed_proxy_is_hung_up_by_the_next(mortal: System) -> None:
+    tenant = await mortal.tenant()
+    made = Provider(answers={CALLS: call_named("rtc_2")}, script=[CREATED, BEGUN, SPOKEN])
+    async with provided(mortal, made):
+        await offered(mortal, tenant)
+        await joined(made)
+        mortal.kill("proxy")
+        assert not made.ended("rtc_2").is_set()
+        mortal.start("proxy")
+        await hung_up(made, "rtc_2")
+    rows = await mortal.records(tenant, 2)
+    assert rows[1]["outcome"] == "expired"
     await mortal.quiet()
