@@ -28,18 +28,20 @@ INPUT_KINDS: Final = (
 OUTPUT_KINDS: Final = ("output", "audio_output", "image_output")
 TOKEN_KINDS: Final = INPUT_KINDS + OUTPUT_KINDS
 """Kinds that no token has two of: text that is neither cached nor written to the cache is `input`."""
+_DIRECTIONS: Final = (INPUT_KINDS, OUTPUT_KINDS)
 
-# What a kind costs where the list has no rate of its own, tried in this order.
+# What a kind costs where the list has no rate of its own, tried in this order. Sound costs a multiple of text, so text
+# doesn't stand for it.
 _INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {
     "cached_input": ("input",),
     "cache_write": ("input",),
-    "audio_input": ("input",),
-    "cached_audio_input": ("audio_input", "cached_input", "input"),
+    "cached_audio_input": ("audio_input",),
     "image_input": ("input",),
     "cached_image_input": ("image_input", "cached_input", "input"),
-    "audio_output": ("output",),
     "image_output": ("output",),
 }
+_TOKENS_PER_SECOND: Final = 10
+"""Of sound, where what is measured in seconds has rates for tokens alone."""
 
 # A rate is US dollars for this many units; kinds that are not named are priced by the piece.
 _UNITS: Final[Mapping[str, int]] = dict.fromkeys(TOKEN_KINDS, 1_000_000) | {
@@ -76,8 +78,8 @@ def scaled(rate: Decimal, kind: str) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """Rates of one service tier and input length, in nano-units per SCALE. `tokens` is in TOKEN_KINDS' order,
-    fallbacks filled in; `listed` are the kinds with a rate of their own.
+    """Rates of one service tier and input length, in nano-units per SCALE. `tokens` is in TOKEN_KINDS' order; `listed`
+    are the kinds with a rate, of their own or of a kind that stands for them. Others cost the dearest that there is.
     """
 
     tokens: tuple[int, ...]
@@ -90,6 +92,18 @@ class Sheet:
     def __post_init__(self) -> None:
         object.__setattr__(self, "dearest_input", max(self.tokens[: len(INPUT_KINDS)]))
         object.__setattr__(self, "dearest_output", max(self.tokens[len(INPUT_KINDS) :]))
+
+    def piece(self, kind: str) -> int:
+        """The rate of what is no token. Without one it costs no less than anything that it may be."""
+        rate = self.pieces.get(kind)
+        if rate is not None:
+            return rate
+        token = max(self.dearest_input, self.dearest_output)
+        if kind == "second":
+            return token * _TOKENS_PER_SECOND
+        if kind == "character" or kind.endswith("_token"):
+            return token
+        return max((rate for name, rate in self.pieces.items() if not name.endswith("_token")), default=token)
 
 
 def _sheets(rates: Mapping[str, Decimal]) -> dict[str, tuple[tuple[int, Sheet], ...]]:
@@ -124,12 +138,19 @@ def _resolve(
 
 
 def _sheet(rates: Mapping[str, Decimal]) -> Sheet:
-    filled = {}
-    for kind in TOKEN_KINDS:
-        named = next((name for name in (kind, *_INSTEAD.get(kind, ())) if name in rates), None)
-        filled[kind] = scaled(rates[named], kind) if named else 0
-    pieces = {kind: scaled(rate, kind) for kind, rate in rates.items() if kind not in filled}
-    return Sheet(tuple(filled.values()), pieces.pop("per_request", 0), pieces, frozenset(rates))
+    named = {
+        kind: next((name for name in (kind, *_INSTEAD.get(kind, ())) if name in rates), None)
+        for kind in TOKEN_KINDS
+    }
+    known = {kind: scaled(rates[name], kind) for kind, name in named.items() if name is not None}
+    dearest = {
+        kinds: max((known[kind] for kind in kinds if kind in known), default=0) for kinds in _DIRECTIONS
+    }
+    tokens = tuple(
+        known.get(kind, dearest[kinds] or max(dearest.values())) for kinds in _DIRECTIONS for kind in kinds
+    )
+    pieces = {kind: scaled(rate, kind) for kind, rate in rates.items() if kind not in TOKEN_KINDS}
+    return Sheet(tokens, pieces.pop("per_request", 0), pieces, frozenset({*rates, *known}))
 
 
 def ref(provider: str, model: str, valid_from: datetime) -> str:

@@ -73,7 +73,7 @@ def _weigh(tokens: Sequence[int], quantities: Mapping[str, int], sheet: Sheet) -
     total: int = sheet.per_request + sum(map(mul, tokens, sheet.tokens))
     if quantities:
         for kind, count in _pieces(quantities):
-            total += count * sheet.pieces.get(kind, 0)
+            total += count * sheet.piece(kind)
     return total
 
 
@@ -81,7 +81,8 @@ def cost(usage: Usage, price: Price, *, service_tier: str = "default") -> int:
     """What the provider charges for `usage`, in nano-USD, rounded half to even once, at the end.
 
     A cached token costs its own rate and nothing else; reasoning is inside output. `service_tier` is the one
-    of the answer (`batch` for a batch). What `unpriced` names costs as text if it is tokens, else nothing.
+    of the answer (`batch` for a batch). What `unpriced` names costs the dearest that the model has rates for, and
+    nothing only where it has none.
     """
     sheet = price.sheet(service_tier, usage.input_tokens)
     return half_even(_weigh(_tokens(usage), usage.quantities, sheet), SCALE)
@@ -92,13 +93,6 @@ def unpriced(usage: Usage, price: Price, *, service_tier: str = "default") -> li
     listed = price.sheet(service_tier, usage.input_tokens).listed
     used = {kind for kind, count in zip(TOKEN_KINDS, _tokens(usage), strict=True) if count}
     used |= {kind for kind, _ in _pieces(usage.quantities)}
-    for kind, instead in (("cached_audio_input", "audio_input"), ("cached_image_input", "image_input")):
-        if kind in used and kind not in listed:
-            used = used - {kind} | {instead}
-    # A text rate stands in for what is made of text or images; audio costs a multiple of it.
-    for kind in ("cached_input", "cache_write", "image_input", "image_output"):
-        if kind in used and kind not in listed:
-            used = used - {kind} | {"output" if kind == "image_output" else "input"}
     return sorted(used - listed)
 
 

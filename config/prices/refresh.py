@@ -205,6 +205,9 @@ def main() -> None:
     for name, kinds in additions["more"].items():
         for period in models[name]["prices"]:
             period["default"] |= kinds
+    for name in additions["batched_at_half"]:
+        for period in models[name]["prices"]:
+            period["batch"] = {kind: figure(Decimal(rate), 2) for kind, rate in period["default"].items()}
     head = {
         "provider": "openai",
         "source": f"genai-prices {version('genai-prices')}",

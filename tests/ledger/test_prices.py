@@ -209,3 +209,18 @@ def test_training_has_a_price_where_a_model_can_be_tuned(openai: PriceList) -> N
     price = openai.price_for("gpt-4o-mini-2024-07-18", NOW)
     assert price is not None
     assert price.rates["trained_token"] * 1_000_000 == 3
+
+
+@pytest.mark.parametrize(
+    "model", ["text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002", "gpt-4o"]
+)
+def test_a_batch_costs_half(openai: PriceList, model: str) -> None:
+    price = openai.price_for(model, NOW)
+    assert price is not None
+    assert price.sheet("batch", 1).tokens[0] * 2 == price.sheet("default", 1).tokens[0]
+
+
+def test_no_batch_costs_more_than_single_calls(openai: PriceList) -> None:
+    for price in openai:
+        batch, single = price.sheet("batch", 1), price.sheet("default", 1)
+        assert all(less <= more for less, more in zip(batch.tokens, single.tokens, strict=True)), price.ref

@@ -155,6 +155,30 @@ def test_what_has_no_rate_is_named() -> None:
     assert unpriced(Usage(10, output_tokens=1), openai("text-embedding-3-small")) == ["output"]
 
 
+@pytest.mark.parametrize(
+    ("usage", "nano_usd"),
+    [
+        # 10 x 3; sound by the dearest of what is read, and of what is written: 5 x 4, 5 x 8
+        (Usage(10), 30_000),
+        (Usage(5, audio_input_tokens=5), 20_000),
+        (Usage(5, cached_input_tokens=5, audio_input_tokens=5), 20_000),
+        (Usage(0, output_tokens=5, audio_output_tokens=5), 40_000),
+        # seconds as 10 tokens each, characters and other tokens as one, other pieces as the dearest that there are
+        (Usage(quantities={"seconds": 2}), 160_000),
+        (Usage(quantities={"characters": 3, "trained_token": 2}), 40_000),
+        (Usage(quantities={"images": 1}), 500_000_000),
+    ],
+)
+def test_what_has_no_rate_costs_the_dearest_that_there_is(usage: Usage, nano_usd: int) -> None:
+    price = priced(input="3", image_input="4", output="8", web_search_call="0.5", file_search_call="0.1")
+    assert cost(usage, price) == nano_usd
+
+
+def test_tokens_cost_something_wherever_any_token_does() -> None:
+    assert cost(Usage(0, output_tokens=10), priced(input="3")) == 30_000
+    assert cost(Usage(10), priced(audio_output="3")) == 30_000
+
+
 @given(usages, prices, TIERS)
 def test_no_token_is_charged_twice(usage: Usage, price: Price, tier: str) -> None:
     sheet = price.sheet(tier, usage.input_tokens)
