@@ -56,8 +56,8 @@ def check_plan(asked: Asked, principal: Principal, quote: Quote) -> None:
     if not asked.endpoint.costs and asked.endpoint.opens is None:
         return
     terms = principal.terms
-    model = asked.model or "that a stored prompt names"
-    if not terms.allows_model(asked.model):
+    model = asked.endpoint.priced_as or asked.model or "that a stored prompt names"
+    if asked.endpoint.priced_as is None and not terms.allows_model(asked.model):
         raise Refusal(
             403,
             f"The plan {terms.plan_name} does not include the model {model}.",
@@ -85,7 +85,7 @@ def quote_for(asked: Asked, principal: Principal, prices: PriceBook) -> Quote:
     """Raises Refusal 503 while prices are not known."""
     tier = service_tier_of(asked.request) or "default"
     try:
-        return prices.quote(asked.model, principal.terms.tariff, tier)
+        return prices.quote(asked.endpoint.priced_as or asked.model, principal.terms.tariff, tier)
     except LookupError:
         raise unavailable("Prices are not known yet. Try again.", "starting") from None
 

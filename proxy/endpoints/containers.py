@@ -9,7 +9,7 @@ _FILES = _ONE + "/files"
 _FILE = _FILES + "/{container_file}"
 
 ENDPOINTS = (
-    Endpoint("containers.create", "POST", _ALL, meters.container, creates="container"),
+    Endpoint("containers.create", "POST", _ALL, meters.container, creates="container", priced_as="container"),
     Endpoint("containers", "GET", _ALL, lists=Lists()),
     Endpoint("containers.retrieve", "GET", _ONE),
     Endpoint("containers.delete", "DELETE", _ONE),

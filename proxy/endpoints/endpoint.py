@@ -32,7 +32,8 @@ class Endpoint:
     its answer, and is charged when it has ended. `polls`: the kind of such work that it looks at, by the id in its
     path. `unpaced`: the provider does that work when it suits it, so it counts against the limits of the period
     alone. `lists`: its answer lists objects of all tenants, of which the caller gets its own. `opens`: its answer
-    opens Realtime sessions, by a key or as a call.
+    opens Realtime sessions, by a key or as a call. `priced_as`: the entry of the price list for what is made without
+    a model.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Endpoint:
     unpaced: bool = False
     lists: Lists | None = None
     opens: Literal["key", "call"] | None = None
+    priced_as: str | None = None
 
     @property
     def takes_body(self) -> bool:

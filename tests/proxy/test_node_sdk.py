@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 
 from tests.books import agreed
+from tests.collecting import collect
 from tests.system import System, Tenant
 
 FOLDER = Path(__file__).resolve().parents[1] / "node"
 FAMILIES = sorted(path.stem for path in (FOLDER / "families").glob("*.mjs"))
-COSTS_NOTHING = {"models", "moderations"}
+NO_TOKENS = {"containers", "files", "models", "moderations", "uploads", "vectorStores", "videos"}
+UNTOLD = {"audio": "/v1/audio/translations", "evals": "/v1/evals/{eval}/runs"}
+"""Where the provider does not say what was used: of translations never, of a run not once it is deleted."""
 
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or shutil.which("npm") is None,
@@ -58,6 +61,7 @@ def driven(house: System, packages: None) -> Driven:
     }
     ended = run("node", "run.mjs", environ=environ)
     assert ended.stderr == ""
+    asyncio.run(collect(house))  # what has ended since, such as batches
     told = [json.loads(line) for line in ended.stdout.splitlines()]
     return Driven(tenants, {line["family"]: line for line in told})
 
@@ -79,7 +83,10 @@ async def test_every_method_of_a_family_works_and_the_books_agree(
     assert "failed" not in driven.told[family], driven.told[family]["failed"]
     tenant = driven.tenants[family]
     used = await agreed(house, tenant, f"node-{family}")
-    assert (sum(used.values()) > 0) is (family not in COSTS_NOTHING)
-    query = "select distinct usage_source, outcome from usage where organization_id = $1"
-    [row] = await house.fetch(query, tenant.organization_id)
-    assert row == {"usage_source": "provider", "outcome": "completed"}
+    assert (sum(used.values()) > 0) is (family not in NO_TOKENS)
+    query = """
+        select endpoint, usage_source, outcome from usage
+        where organization_id = $1 and (usage_source, outcome) != ('provider', 'completed')
+    """
+    untold = await house.fetch(query, tenant.organization_id)
+    assert {row["endpoint"] for row in untold} <= {UNTOLD.get(family)}, untold

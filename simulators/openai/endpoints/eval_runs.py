@@ -100,7 +100,7 @@ def _cancel(call: Call) -> Answer:
     run = _run(call)
     if run["status"] not in _UNFINISHED:
         raise ApiError(400, f"Cannot cancel a run with status '{run['status']}'.")
-    run["status"] = "canceled"
+    run |= {"status": "canceled", "per_model_usage": []}
     return Whole(pretty(run))
 
 

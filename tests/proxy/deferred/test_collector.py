@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,9 +9,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from ledger.database import close_pool, open_pool
-from proxy.deferred.collector import collecting
 from proxy.quota.view import read_holds
+from tests.collecting import collect
 from tests.system import UPSTREAM_KEY, System, Tenant, until
 
 MODEL = "gpt-4o-mini"
@@ -21,15 +19,6 @@ MODEL = "gpt-4o-mini"
 @pytest.fixture
 async def tenant(house: System) -> Tenant:
     return await house.tenant()
-
-
-async def collect(house: System, after: timedelta = timedelta(minutes=1)) -> None:
-    pool = await open_pool(house.database_url, size=4)
-    try:
-        async with collecting(house.settings) as collector:
-            await collector.collect(pool, datetime.now(UTC) + after)
-    finally:
-        await close_pool(pool)
 
 
 async def waiting(house: System, tenant: Tenant, count: int) -> list[dict[str, Any]]:
