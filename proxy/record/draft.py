@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.usage import Usage
 from ledger.usage_record import UsageRecord
 from proxy.quota.amounts import Amounts
 from proxy.quota.clock import instant
@@ -23,7 +22,7 @@ _LONGEST_MS: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`record` is the request as if nothing of an answer had been delivered: input counted, output zero.
+    """`record` is the request as if nothing of an answer had been delivered: its input, and what it makes anyhow.
     `output_money` is one output token's part."""
 
     record: UsageRecord
@@ -61,7 +60,7 @@ def expired(draft: Draft, *, at_ms: int, now_ms: int, delivered: int) -> tuple[U
         occurred_at=instant(at_ms),
         outcome="expired",
         status=SWEPT_STATUS,
-        usage=Usage(input_tokens=record.usage.input_tokens, output_tokens=delivered),
+        usage=replace(record.usage, output_tokens=record.usage.output_tokens + delivered),
         usage_source="hold",
         cost_nano_usd=record.cost_nano_usd + delivered * money.cost_usd,
         cost_nano_eur=record.cost_nano_eur + delivered * money.cost_eur,

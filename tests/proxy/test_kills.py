@@ -1,6 +1,7 @@
 """kill -9 of the proxy and of the drain: afterwards every request has exactly one record."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from proxy.record.batches import Batches
 from proxy.record.stream import UsageStreams
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
+from tests.proxy.test_disconnects import under_way
 from tests.system import System, Tenant, prepare, system, until
 from tests.wire import WireClient
 
@@ -73,6 +75,41 @@ async def test_requests_of_a_killed_proxy_are_recorded_once_from_their_last_rene
             *(living.post(CHAT, json=body("gpt-4o-mini+delay=300;tokens=2")) for _ in range(20))
         )
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_what_a_killed_proxy_had_made_is_charged_as_it_was_asked_for(fragile: System) -> None:
+    tenant = await fragile.tenant(currency="USD")
+    slow = {"x_sim": "delay=30000"}
+    picture = {"model": "dall-e-2", "prompt": "A cat", "size": "256x256", "n": 2}
+    drawn = {"model": "gpt-image-1", "prompt": "A cat", "size": "1024x1024", "quality": "low"}
+    spoken = {"model": "tts-1", "voice": "alloy", "input": "x" * 100}
+    clients = []
+    for path, asked in (
+        ("images/generations", picture),
+        ("images/generations", drawn),
+        ("audio/speech", spoken),
+    ):
+        name = f"killed-{asked['model']}"
+        clients.append(
+            await WireClient.post(
+                fragile.proxy_url, f"/v1/{path}", tenant.key, asked, x_client_request_id=name, **slow
+            )
+        )
+        await under_way(fragile, name)
+    fragile.kill("proxy")
+    for client in clients:
+        client.leave()
+    fragile.start("proxy")
+    rows = {row["model"]: row for row in await fragile.records(tenant, 3)}
+    assert {(row["outcome"], row["usage_source"]) for row in rows.values()} == {("expired", "hold")}
+    assert json.loads(rows["dall-e-2"]["quantities"]) == {"image_256x256": 2}
+    assert json.loads(rows["tts-1"]["quantities"]) == {"characters": 100}
+    assert rows["gpt-image-1"]["image_output_tokens"] == rows["gpt-image-1"]["output_tokens"] == 272
+    assert rows["dall-e-2"]["price_nano"] == 2 * 16_000_000
+    assert rows["tts-1"]["price_nano"] == 100 * 15_000
+    tokens = rows["gpt-image-1"]["input_tokens"]
+    assert rows["gpt-image-1"]["price_nano"] == tokens * 5_000 + 272 * 40_000
+    await fragile.quiet()
 
 
 async def test_a_drain_killed_in_mid_batch_loses_and_doubles_nothing(fragile: System) -> None:
