@@ -7,6 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from config.redis_cluster import cluster_address
+
 
 def _split(url: str) -> SplitResult:
     try:
@@ -54,8 +56,18 @@ def check_postgres_url(url: SecretStr) -> SecretStr:
 
 
 def check_redis_url(url: SecretStr) -> SecretStr:
-    if _split(url.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must be a URL that begins with redis://, rediss:// or unix://")
+    value = url.get_secret_value()
+    if cluster_address(value) is not None:
+        return url
+    if "," in value.partition("://")[2].partition("/")[0].rpartition("@")[2]:
+        raise ValueError(
+            "names several hosts: those of a cluster follow redis+cluster:// or rediss+cluster://"
+        )
+    if _split(value).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(
+            "must be a URL that begins with redis://, rediss:// or unix://,"
+            " or for a cluster with redis+cluster:// or rediss+cluster://"
+        )
     return url
 
 

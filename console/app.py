@@ -9,9 +9,6 @@ from typing import Any
 
 import orjson
 from pydantic import SecretStr
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,6 +28,7 @@ from console.openapi import document
 from console.operations import OPERATIONS
 from ledger.database import close_pool, open_pool
 from ledger.keys import KeyHasher
+from ledger.redis_client import open_redis
 from proxy.identity.directory import Directory
 from proxy.identity.identities import trust_of
 
@@ -54,7 +52,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         pool = await open_pool(database_url, name="tollkeeper console")
-        redis = _open_redis(redis_url)
+        redis = open_redis(redis_url, seconds=REDIS_SECONDS, connect_seconds=REDIS_SECONDS)
         trust = trust_of(settings, clock)
         services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), trust)
         refreshing = None if trust is None else asyncio.create_task(trust.keep_fresh())
@@ -83,16 +81,6 @@ def _needed(value: SecretStr | None, name: str) -> str:
     if value is None:
         raise SettingsError(f"{name}: the console needs it")
     return value.get_secret_value()
-
-
-def _open_redis(url: str) -> Redis:
-    # One more try: a connection kept since before a restart of Redis fails at its first use.
-    return Redis.from_url(
-        url,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 1),
-    )
 
 
 def _routes(door: Door, measures: Measures) -> list[Route]:

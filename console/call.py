@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
-from redis.asyncio import Redis
 
 from ledger.callers import Caller
 from ledger.database import Pool
 from ledger.keys import KeyHasher
+from ledger.redis_client import RedisClient
 from proxy.identity.directory import Directory
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Services:
     """What operations work with. `trust` is None where no access tokens are accepted."""
 
     pool: Pool
-    redis: Redis
+    redis: RedisClient
     hasher: KeyHasher
     clock: Callable[[], datetime]
     directory: Directory

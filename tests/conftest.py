@@ -18,6 +18,7 @@ from runtime.engines.valkey import Valkey
 from tests.issuing import Provider
 from tests.keycloak import Keycloak, keycloak
 from tests.real_keycloak import RealKeycloak, real_keycloak
+from tests.valkey_cluster import ValkeyCluster
 
 database_numbers = itertools.count(1)
 
@@ -51,6 +52,14 @@ def valkey(short_dir: Path) -> Iterator[Valkey]:
     yield server
     child.stop()
     server.release()
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(short_dir: Path) -> Iterator[ValkeyCluster]:
+    """Three primaries."""
+    made = ValkeyCluster(short_dir / "cluster")
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

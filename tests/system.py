@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import asyncpg
 import httpx
-from redis.asyncio import Redis
 
 import config
 from config.settings import Settings, load_settings
@@ -38,6 +37,7 @@ from ledger.limits import Limits
 from ledger.migrations import migrate
 from ledger.plans import PlanTerms
 from ledger.prices import PriceList
+from ledger.redis_client import open_redis
 from ledger.upstream_objects import UpstreamObject
 from runtime import ports
 from runtime.child import Child, Program
@@ -168,7 +168,7 @@ class System:
     async def buy_tokens(self, tenant: Tenant, tokens: int) -> None:
         """A pack of tokens for the present month; proxies are told."""
         pool = await open_pool(self.database_url, size=1)
-        redis = Redis.from_url(self.redis_url)
+        redis = open_redis(self.redis_url, seconds=5)
         try:
             async with transaction(pool) as connection:
                 await token_packs.create(
@@ -193,7 +193,7 @@ class System:
 
     async def forget_counters(self, tenant: Tenant) -> None:
         """As if Redis had lost what the organization used in this period."""
-        redis = Redis.from_url(self.redis_url)
+        redis = open_redis(self.redis_url, seconds=5)
         try:
             lost = [key async for key in redis.scan_iter(f"*:period:o:{tenant.organization_id}:*")]
             assert lost
@@ -203,7 +203,7 @@ class System:
 
     async def forget_objects(self, tenant: Tenant) -> None:
         """As if Redis had lost whose objects these are."""
-        redis = Redis.from_url(self.redis_url)
+        redis = open_redis(self.redis_url, seconds=5)
         try:
             lost = [key async for key in redis.scan_iter(f"*:owns:{tenant.organization_id}:*")]
             assert lost
@@ -243,7 +243,7 @@ class System:
 
     async def quiet(self, *, holds: int = 0) -> None:
         """Waits until no more than `holds` are left and every record is in Postgres."""
-        redis = Redis.from_url(self.redis_url)
+        redis = open_redis(self.redis_url, seconds=5)
 
         async def nothing_left() -> bool | None:
             left = [await redis.zcard(key) async for key in redis.scan_iter("*:holds")]

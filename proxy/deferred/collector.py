@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from config.settings import Settings
 from ledger import deferred_calls
 from ledger.database import Pool, reading
 from ledger.deferred_calls import Due
+from ledger.redis_client import RedisClient, open_redis
 from ledger.usage_record import UsageRecord
 from proxy.deferred.kinds import KINDS
 from proxy.deferred.outcome import UntoldError, uses_of
@@ -51,7 +51,7 @@ _log = structlog.get_logger(__name__)
 class Collector:
     """Does one pass at a time. Work is looked at again after `soonest`, or after a quarter of its age."""
 
-    def __init__(self, redis: Redis, route: Route, soonest: timedelta) -> None:
+    def __init__(self, redis: RedisClient, route: Route, soonest: timedelta) -> None:
         self._redis = redis
         self._route = route
         self._soonest = soonest
@@ -138,9 +138,7 @@ async def collecting(settings: Settings) -> AsyncIterator[Collector]:
     """A collector on connections of its own."""
     assert settings.stores.redis_url is not None
     async with AsyncExitStack() as stack:
-        redis = Redis.from_url(
-            settings.stores.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=2
-        )
+        redis = open_redis(settings.stores.redis_url.get_secret_value(), seconds=10)
         stack.push_async_callback(redis.aclose)
         route = Route(settings.upstream.all, settings.outbound, Measures(lambda: 0, lambda: 0))
         stack.push_async_callback(route.close)

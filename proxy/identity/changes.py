@@ -5,26 +5,47 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ledger.changes import CHANNEL, EVERYONE
+from ledger.redis_client import RedisClient, subscriber
 
-_POLL_SECONDS: Final = 5.0
+_QUIET_SECONDS: Final = 1.0
+"""After so long without a word the server is asked for one, and after as long again it is taken for lost: a connection
+that carries nothing any more is not told from one on which nothing happens."""
 _log = structlog.get_logger(__name__)
 
 
-async def listen(redis: Redis, forget: Callable[[str], None], *, pause: float = 0.5) -> None:
-    """Runs until cancelled. After each (re)connection everything is forgotten: a message may have been missed."""
+async def listen(
+    connect: Callable[[], RedisClient], forget: Callable[[str], None], *, pause: float = 0.5
+) -> None:
+    """Runs until cancelled, on clients of its own. Whenever it begins to hear, everything is forgotten: a message may
+    have been missed."""
     while True:
+        redis = connect()
         try:
-            async with redis.pubsub(ignore_subscribe_messages=True) as channel:
-                await channel.subscribe(CHANNEL)
-                forget(EVERYONE)
-                while True:
-                    message = await channel.get_message(timeout=_POLL_SECONDS)
-                    if message is not None:
-                        forget(message["data"].decode())
+            await _hear(redis, forget)
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("changes of the ledger can't be heard", error=type(error).__name__)
-            await asyncio.sleep(pause)
+        finally:
+            await redis.aclose()
+        await asyncio.sleep(pause)
+
+
+async def _hear(redis: RedisClient, forget: Callable[[str], None]) -> None:
+    async with await subscriber(redis) as channel:
+        await channel.subscribe(CHANNEL)
+        asked = True
+        while True:
+            message = await channel.get_message(timeout=_QUIET_SECONDS)
+            if message is not None:
+                asked = False
+                if message["type"] == "subscribe":
+                    forget(EVERYONE)
+                elif message["type"] == "message":
+                    forget(message["data"].decode())
+            elif asked:
+                raise TimeoutError
+            else:
+                asked = True
+                await channel.ping()

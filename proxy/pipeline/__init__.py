@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from config.redis_cluster import cluster_address
+from proxy.pipeline.cluster import Cluster
 from proxy.pipeline.node import Bounds, Door, Node
 from proxy.pipeline.replies import Argument, RedisReplyError, RedisUnavailable, Reply
 
@@ -20,29 +22,44 @@ class Script:
 
 
 class RedisPipeline:
-    """One pipelined connection to Redis behind a circuit breaker.
+    """One pipelined connection to Redis, or to each node of a cluster, behind a circuit breaker.
 
-    The breaker is open while there is no connection: calls then fail at once. `on_connect` callbacks run
-    after each connect. Use it from the event loop that `connect` ran in.
+    The breaker is open while there is no connection: calls then fail at once. Each node has its own. `on_connect`
+    callbacks run after each connect. Use it from the event loop that `connect` ran in.
     """
 
     def __init__(
         self, url: str, *, timeout: float = 0.25, connect_timeout: float = 1.0, max_outstanding: int = 10_000
     ) -> None:
-        """`url` as redis-py has it: redis://[user:password@]host:port/db, rediss:// (TLS), unix://path?db=N.
+        """`url` as redis-py has it: redis://[user:password@]host:port/db, rediss:// (TLS), unix://path?db=N; or of a
+        cluster, see config/redis_cluster.py.
 
         `timeout` (seconds) bounds each answer, `connect_timeout` the transport and TLS. Raises ValueError for
         a URL that is none.
         """
         self._scripts: list[str] = []
         bounds = Bounds(timeout, connect_timeout, max_outstanding)
-        self._server = Node(Door.of(url), bounds, self._scripts, self._connected)
+        cluster = cluster_address(url)
+        self._server: Node | Cluster = (
+            Node(Door.of(url), bounds, self._scripts, self._connected)
+            if cluster is None
+            else Cluster(cluster, bounds, self._scripts, self._connected)
+        )
         self._connection = self._server.connection
         self.on_connect: list[Callable[[], object]] = []
 
     @property
     def available(self) -> bool:
+        """Whether it can be asked; of a cluster, whether any node can."""
         return self._server.available
+
+    @property
+    def is_cluster(self) -> bool:
+        return isinstance(self._server, Cluster)
+
+    def reaches(self, key: Argument) -> bool:
+        """Whether the server that has the key can be asked."""
+        return self._server.reaches(key)
 
     async def connect(self) -> None:
         """Connects. Raises RedisUnavailable if that fails; attempts go on in the background until `close`."""
@@ -60,26 +77,45 @@ class RedisPipeline:
     def send(self, *args: Argument) -> asyncio.Future[Reply]:
         """Queues a command; it leaves at the end of this iteration of the event loop.
 
+        Its second word is the key that says to which node of a cluster; one of a single word goes to any.
         The future brings the reply, RedisReplyError, or RedisUnavailable: after the bound, or when the
         connection is lost, and then nobody knows whether the command was executed. Cancelling the future
         doesn't take the command back. Raises RedisUnavailable at once where nothing can be sent.
         """
-        return self._connection().send(args)
+        return self._connection(args[1] if len(args) > 1 else b"").send(args)
+
+    def send_by(self, key: Argument, *args: Argument) -> asyncio.Future[Reply]:
+        """As `send`, for a command whose key is not its second word."""
+        return self._connection(key).send(args)
 
     def send_script(
         self, script: Script, keys: Sequence[bytes | str], args: Sequence[Argument]
     ) -> asyncio.Future[Reply]:
-        """As `send`, for a script. One that Redis has forgotten is sent again once with its source.
+        """As `send`, for a script, by its first key. One that Redis has forgotten is sent again once with its source.
 
         It had not run, so nothing runs twice; but it then runs after commands sent in between, and takes up
         to twice the bound.
         """
         rest = (len(keys), *keys, *args)
-        return self._connection().send(("EVALSHA", script.sha1, *rest), ("EVAL", script.source, *rest))
+        return self._connection(keys[0] if keys else b"").send(
+            ("EVALSHA", script.sha1, *rest), ("EVAL", script.source, *rest)
+        )
 
     async def execute(self, *args: Argument) -> Reply:
         """`send`, awaited; the bound is that of `send`."""
         return await self.send(*args)
+
+    async def execute_all(self, commands: Mapping[str, Sequence[Argument]]) -> dict[str, Reply]:
+        """Commands by their keys, all at once. In place of a reply stands the error of a command that failed."""
+        outcomes: dict[str, Reply] = {}
+        sent = {}
+        for key, command in commands.items():
+            try:
+                sent[key] = self.send_by(key, *command)
+            except RedisUnavailable as error:
+                outcomes[key] = error
+        replies = await asyncio.gather(*sent.values(), return_exceptions=True)
+        return outcomes | dict(zip(sent, replies, strict=True))
 
     def _connected(self) -> None:
         loop = asyncio.get_running_loop()

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
+from config.redis_cluster import ClusterAddress, Endpoint
 from proxy.pipeline.connection import Connection, Divert
-from proxy.pipeline.replies import Command, RedisReplyError, RedisUnavailable
+from proxy.pipeline.replies import Argument, Command, RedisReplyError, RedisUnavailable
 
 _FIRST_BACKOFF: Final = 0.02
 _LAST_BACKOFF: Final = 1.0
@@ -31,19 +32,26 @@ class Door:
     def of(cls, url: str) -> "Door":
         """Of a URL as redis-py has it. Raises ValueError for a URL that is none."""
         address: dict[str, Any] = dict(parse_url(url))
-        entry = list[Command]()
-        if "password" in address:
-            user = (address["username"],) if "username" in address else ()
-            entry.append(("AUTH", *user, address["password"]))
+        entry = _login(address.get("username"), address.get("password"))
         if "db" in address:
-            entry.append(("SELECT", address["db"]))
+            entry = (*entry, ("SELECT", address["db"]))
         return cls(
             address.get("host", "localhost"),
             address.get("port", 6379),
             address.get("path"),
             address.get("connection_class") is SSLConnection,
-            tuple(entry),
+            entry,
         )
+
+    @classmethod
+    def of_node(cls, cluster: ClusterAddress, at: Endpoint) -> "Door":
+        return cls(at.host, at.port, tls=cluster.tls, entry=_login(cluster.username, cluster.password))
+
+
+def _login(username: str | None, password: str | None) -> tuple[Command, ...]:
+    if password is None:
+        return ()
+    return (("AUTH", password),) if username is None else (("AUTH", username, password),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +83,17 @@ class Node:
         self._divert = divert
         self._connection: Connection | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self.opened: asyncio.Future[None]
+        """Of `open`: how the first attempt to connect ended."""
 
     @property
     def available(self) -> bool:
         return self._connection is not None and self._connection.alive
 
-    def connection(self, _key: bytes | str = b"") -> Connection:
+    def reaches(self, _key: Argument) -> bool:
+        return self.available
+
+    def connection(self, _key: Argument = b"") -> Connection:
         """The one there is. Raises RedisUnavailable."""
         if self._connection is None or not self._connection.alive:
             raise RedisUnavailable("Redis is not connected")
@@ -91,9 +104,9 @@ class Node:
         does, which the bounds end."""
         if self._keeper is not None:
             raise RuntimeError("connect was called before")
-        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._keeper = asyncio.create_task(self._keep(first), name="redis keeper")
-        return first
+        self.opened = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(self.opened), name="redis keeper")
+        return self.opened
 
     async def close(self) -> None:
         """Ends the connection; what is outstanding fails with RedisUnavailable."""

@@ -1,5 +1,6 @@
 """What is asked of Redis, and how it fails."""
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 Argument: TypeAlias = bytes | str | int
@@ -21,3 +22,11 @@ class RedisReplyError(Exception):
     @property
     def code(self) -> str:
         return str(self).partition(" ")[0]
+
+
+def successes(outcomes: Mapping[str, Reply]) -> dict[str, Reply]:
+    """What came of commands but their errors. Raises the first of these where there is nothing else."""
+    replies = {key: outcome for key, outcome in outcomes.items() if not isinstance(outcome, Exception)}
+    if outcomes and not replies:
+        raise next(iter(outcomes.values()))
+    return replies

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import orjson
-from redis.asyncio import Redis
 
 from ledger.partitions import partition_of
+from ledger.redis_client import RedisClient
 from proxy.quota import keys
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import instant, milliseconds
@@ -62,13 +62,13 @@ class _Held(NamedTuple):
     paced: bool
 
 
-async def read_holds(redis: Redis, organization_id: str) -> list[HoldView]:
+async def read_holds(redis: RedisClient, organization_id: str) -> list[HoldView]:
     """The organization's holds, oldest first."""
     return [each.view for each in await _holds(redis, organization_id)]
 
 
 async def read_quota(
-    redis: Redis, organization_id: str, scopes: Sequence[Scope], time_zone: str, at: datetime
+    redis: RedisClient, organization_id: str, scopes: Sequence[Scope], time_zone: str, at: datetime
 ) -> list[LimitState]:
     """Every limit of the given scopes of one organization at `at`, in the order of the scopes and of LIMITS."""
     partition = partition_of(organization_id)
@@ -128,7 +128,7 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-async def _holds(redis: Redis, organization_id: str) -> list[_Held]:
+async def _holds(redis: RedisClient, organization_id: str) -> list[_Held]:
     partition = partition_of(organization_id)
     listed: list[tuple[bytes, float]] = await redis.zrange(keys.holds(partition), 0, -1, withscores=True)  # type: ignore[assignment]
     found = []

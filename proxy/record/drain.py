@@ -10,12 +10,10 @@ from typing import Final
 
 import asyncpg
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
 
 from config.settings import Settings
 from ledger.database import DatabaseUnavailable, close_pool, open_pool
-from proxy.pipeline import RedisPipeline, RedisUnavailable
+from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota.scripts import Scripts
 from proxy.record.batches import Batches
 from proxy.record.recovery import Recovery
@@ -32,7 +30,16 @@ _PAUSE_SECONDS: Final = 0.5
 _LAST_BATCH_SECONDS: Final = 5.0
 """How long a batch may still take once the drain is told to stop."""
 
-_OUT_OF_REACH: Final = (RedisError, OSError, TimeoutError, DatabaseUnavailable, asyncpg.PostgresError)
+_REDIS_SECONDS: Final = 3.0
+
+_REDIS_OUT_OF_REACH: Final = (RedisUnavailable, RedisReplyError)
+_OUT_OF_REACH: Final = (
+    *_REDIS_OUT_OF_REACH,
+    OSError,
+    TimeoutError,
+    DatabaseUnavailable,
+    asyncpg.PostgresError,
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -41,26 +48,27 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     assert settings.stores.database_url is not None
     assert settings.stores.redis_url is not None
     pool = await open_pool(settings.stores.database_url.get_secret_value())
-    redis = Redis.from_url(
-        settings.stores.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=2
-    )
+    url = settings.stores.redis_url.get_secret_value()
+    # Two, so that holds are not swept behind a read that waits for records.
+    redis, settling = (RedisPipeline(url, timeout=_REDIS_SECONDS) for _ in range(2))
     consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    pipeline = RedisPipeline(settings.stores.redis_url.get_secret_value())
-    recovery = Recovery(Replay(pipeline, Scripts(pipeline), pool), pool, settings.spool_dir, None, _now)
+    recovery = Recovery(Replay(settling, Scripts(settling), pool), pool, settings.spool_dir, None, _now)
     drain = Drain(UsageStreams(redis, consumer), Batches(pool), _now)
+    sweep = Sweep(settling)
     try:
+        # A Redis that is not there yet is waited for by those that ask it, each in its own way.
+        await asyncio.gather(redis.connect(), settling.connect(), return_exceptions=True)
         async with asyncio.TaskGroup() as tasks:
             draining = tasks.create_task(drain.run(stop))
-            recovering = tasks.create_task(_recover(pipeline, recovery))
-            tasks.create_task(_sweep(Sweep(redis), stop))
+            recovering = tasks.create_task(_recover(recovery))
+            tasks.create_task(_sweep(sweep, stop))
             await stop.wait()
             recovering.cancel()
             await asyncio.wait([draining], timeout=_LAST_BATCH_SECONDS)
             # What it had in hand is not acknowledged, so the next drain takes it over.
             draining.cancel()
     finally:
-        await pipeline.close()
-        await redis.aclose()
+        await asyncio.gather(redis.close(), settling.close())
         await close_pool(pool)
 
 
@@ -75,7 +83,6 @@ class Drain:
         self._streams = streams
         self._batches = batches
         self._now = now
-        self._joined = False
         self._in_hand: list[Entry] = []
         self._look_for_left_over_at = 0.0
 
@@ -84,25 +91,18 @@ class Drain:
             try:
                 await self.once()
             except _OUT_OF_REACH as error:
-                if isinstance(error, ResponseError) and str(error).startswith("NOGROUP"):
-                    self._joined = False
-                    continue
                 _log.warning("usage records wait", error=type(error).__name__, reason=str(error)[:200])
                 await _pause(stop, _PAUSE_SECONDS)
             except Exception:  # noqa: BLE001 - such as a client library's own confusion over a server that vanished
                 _log.exception("a batch failed and is tried again")
                 await _pause(stop, _PAUSE_SECONDS)
-        if self._joined:
-            try:
-                await self._streams.leave()
-            except RedisError:
-                _log.info("the consumer stays registered until Redis is back")
+        try:
+            await self._streams.leave()
+        except _REDIS_OUT_OF_REACH:
+            _log.info("the consumer stays registered until Redis is back")
 
     async def once(self) -> int:
         """Moves what there is, waiting a moment for the first; returns how many entries."""
-        if not self._joined:
-            await self._streams.join()
-            self._joined = True
         # What Postgres did not take comes first: while it is away no more is read than this process can hold.
         if not self._in_hand:
             self._in_hand = await self._read()
@@ -127,12 +127,8 @@ class Drain:
             _log.error("records could not be stored and are kept as dead letters", count=stored.dead)
 
 
-async def _recover(pipeline: RedisPipeline, recovery: Recovery) -> None:
+async def _recover(recovery: Recovery) -> None:
     """What dead proxies of this machine left on its disk comes before their holds are swept."""
-    try:
-        await pipeline.connect()
-    except RedisUnavailable:
-        _log.info("what lies on the disk waits for Redis")
     while True:
         try:
             await recovery.run()
@@ -145,7 +141,7 @@ async def _sweep(sweep: Sweep, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await sweep.run()
-        except (RedisError, OSError, TimeoutError) as error:
+        except _REDIS_OUT_OF_REACH as error:
             _log.warning("expired holds wait", error=type(error).__name__)
         except Exception:  # noqa: BLE001 - the drain beside it goes on
             _log.exception("a sweep failed and is tried again")

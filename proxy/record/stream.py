@@ -1,18 +1,22 @@
 """The Redis streams of usage records, one per partition, read by a consumer group."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+import structlog
 
 from ledger.partitions import PARTITIONS
+from proxy.pipeline import Argument, RedisPipeline, RedisReplyError, Reply
+from proxy.pipeline.replies import successes
 from proxy.quota import keys
 
 GROUP: Final = "drain"
 _CLAIM_AFTER_MS: Final = 5_000
 """A batch that nobody finished for so long is taken over. Doing it twice does no harm: rows are unique."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Entry(NamedTuple):
@@ -24,72 +28,123 @@ class Entry(NamedTuple):
 
 
 class UsageStreams:
-    """Reads all partitions as `consumer`. Raises redis' errors."""
+    """Reads all partitions as `consumer`. Of a cluster, those of nodes that can't be reached are left for later.
 
-    def __init__(self, redis: Redis, consumer: str) -> None:
+    Raises RedisUnavailable and RedisReplyError, where no partition can be asked.
+    """
+
+    def __init__(self, redis: RedisPipeline, consumer: str) -> None:
         self._redis = redis
         self._consumer = consumer
         self._streams = [keys.stream(partition) for partition in range(PARTITIONS)]
-
-    async def join(self) -> None:
-        """Makes the groups that are not there yet; entries older than the group are read too."""
-        for stream in self._streams:
-            try:
-                await self._redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
-            except ResponseError as error:
-                if not str(error).startswith("BUSYGROUP"):
-                    raise
+        self._joined: set[str] = set()
+        self._failing: set[str] = set()
 
     async def read(self, count: int, block_ms: int) -> list[Entry]:
         """New entries, at most `count` of a partition; waits up to `block_ms` for the first."""
-        answer = await self._redis.xreadgroup(
-            GROUP, self._consumer, dict.fromkeys(self._streams, ">"), count=count, block=block_ms
+        await self._join()
+        if self._redis.is_cluster:
+            found = await self._read_each(count)
+            if not found:
+                await asyncio.sleep(block_ms / 1000)
+            return found
+        try:
+            streams = sorted(self._joined)
+            return list(
+                _batches(await self._redis.execute(*self._reading(count, streams, "BLOCK", block_ms)))
+            )
+        except RedisReplyError as error:
+            self._leave_out(dict.fromkeys(self._streams, error))
+            return []
+
+    async def _read_each(self, count: int) -> list[Entry]:
+        """A cluster reads no two partitions by one command, even if they lie on one node."""
+        outcomes = await self._redis.execute_all(
+            {stream: self._reading(count, [stream]) for stream in sorted(self._joined)}
         )
-        items = answer.items() if isinstance(answer, dict) else answer or ()
-        return [entry for stream, batch in items for entry in _entries(_text(stream), _flat(batch))]
+        self._leave_out(outcomes)
+        replies = (reply for reply in outcomes.values() if not isinstance(reply, Exception))
+        return [entry for reply in replies for entry in _batches(reply)]
+
+    def _reading(self, count: int, streams: Sequence[str], *options: Argument) -> Sequence[Argument]:
+        group = ("XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", count, *options)
+        return (*group, "STREAMS", *streams, *(">" for _ in streams))
+
+    async def _join(self) -> None:
+        """Makes the groups that are not there yet; entries older than the group are read too."""
+        missing = [stream for stream in self._streams if stream not in self._joined]
+        outcomes = await self._redis.execute_all(
+            {stream: ("XGROUP", "CREATE", stream, GROUP, "0", "MKSTREAM") for stream in missing}
+        )
+        for stream, outcome in outcomes.items():
+            if not isinstance(outcome, Exception) or _code(outcome) == "BUSYGROUP":
+                self._joined.add(stream)
+        if not self._joined:
+            successes(outcomes)
+
+    def _leave_out(self, outcomes: Mapping[str, Reply]) -> None:
+        """Groups that are gone are made again. Raises what else is wrong with all of them; logs it for some."""
+        failed = {stream: outcome for stream, outcome in outcomes.items() if isinstance(outcome, Exception)}
+        gone = {stream for stream, error in failed.items() if _code(error) == "NOGROUP"}
+        self._joined -= gone
+        failing = failed.keys() - gone
+        if len(failing) == len(outcomes):
+            successes(outcomes)
+        if failing != self._failing:
+            self._failing = failing
+            _log.warning("usage records of some partitions wait", count=len(failing))
 
     async def take_over(self, count: int) -> list[Entry]:
         """Entries that another consumer read and did not finish."""
-        found: list[Entry] = []
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for stream in self._streams:
-                pipe.xautoclaim(stream, GROUP, self._consumer, _CLAIM_AFTER_MS, count=count)
-            for stream, answer in zip(self._streams, await pipe.execute(), strict=True):
-                found += _entries(stream, answer[1])
-        return found
+        outcomes = await self._redis.execute_all(
+            {
+                stream: ("XAUTOCLAIM", stream, GROUP, self._consumer, _CLAIM_AFTER_MS, "0-0", "COUNT", count)
+                for stream in sorted(self._joined)
+            }
+        )
+        return [
+            entry for stream, reply in successes(outcomes).items() for entry in _entries(stream, reply[1])
+        ]
 
     async def done(self, entries: Iterable[Entry]) -> None:
-        """Acknowledges and removes entries that are in Postgres."""
+        """Acknowledges and removes entries that are in Postgres. What can't be is delivered again later."""
         by_stream: dict[str, list[str]] = defaultdict(list)
         for entry in entries:
             by_stream[entry.stream].append(entry.id)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for stream, ids in by_stream.items():
-                pipe.xack(stream, GROUP, *ids)
-                pipe.xdel(stream, *ids)
-            await pipe.execute()
+        done = await self._redis.execute_all(
+            {stream: ("XACK", stream, GROUP, *ids) for stream, ids in by_stream.items()}
+        )
+        await self._redis.execute_all(
+            {stream: ("XDEL", stream, *by_stream[stream]) for stream in successes(done)}
+        )
 
     async def leave(self) -> None:
         """Forgets this consumer where it has nothing unfinished."""
-        for stream in self._streams:
-            pending = await self._redis.xpending_range(stream, GROUP, "-", "+", 1, self._consumer)
-            if not pending:
-                await self._redis.xgroup_delconsumer(stream, GROUP, self._consumer)
+        pending = await self._redis.execute_all(
+            {stream: ("XPENDING", stream, GROUP, "-", "+", 1, self._consumer) for stream in self._joined}
+        )
+        await self._redis.execute_all(
+            {
+                stream: ("XGROUP", "DELCONSUMER", stream, GROUP, self._consumer)
+                for stream, left in successes(pending).items()
+                if not left
+            }
+        )
 
 
-def _flat(batch: Any) -> Sequence[Any]:
-    """redis-py nests a stream's entries once more under RESP3."""
-    if batch and isinstance(batch[0], list) and (not batch[0] or isinstance(batch[0][0], tuple)):
-        return [entry for part in batch for entry in part]
-    return batch  # type: ignore[no-any-return]
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, RedisReplyError) else ""
 
 
-def _entries(stream: str, batch: Iterable[Any]) -> list[Entry]:
-    return [
-        Entry(stream, _text(entry_id), None if values is None else values.get(b"d", values.get("d")))
-        for entry_id, values in batch
-    ]
+def _batches(reply: Reply) -> Iterator[Entry]:
+    """Of a reading of several streams; there is no reply where there is nothing new."""
+    for stream, batch in reply or ():
+        yield from _entries(stream.decode(), batch)
 
 
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _entries(stream: str, batch: Iterable[Reply]) -> Iterator[Entry]:
+    for each in batch:
+        if each is not None:
+            name, fields = each
+            found = dict(zip(fields[::2], fields[1::2], strict=True)) if fields is not None else {}
+            yield Entry(stream, name.decode(), found.get(b"d"))

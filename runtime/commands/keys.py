@@ -4,14 +4,13 @@ import argparse
 import sys
 from collections.abc import Mapping
 
-from redis.asyncio import Redis
-
 from config.settings import Settings
 from ledger import api_keys
 from ledger.announcements import announce
 from ledger.database import DatabaseUnavailable, close_pool, open_pool, transaction
 from ledger.errors import LedgerError
 from ledger.keys import KeyHasher
+from ledger.redis_client import open_redis
 from runtime.errors import CommandError, require_stores
 from runtime.vault import with_secrets
 
@@ -44,7 +43,7 @@ async def command(settings: Settings, options: argparse.Namespace, _environ: Map
         raise CommandError(str(error)) from None
     finally:
         await close_pool(pool)
-    async with Redis.from_url(stores.redis_url.get_secret_value(), socket_timeout=2) as redis:
+    async with open_redis(stores.redis_url.get_secret_value(), seconds=2) as redis:
         await announce(redis, options.organization)
     sys.stdout.write(made.secret + "\n")
     return 0

@@ -12,7 +12,7 @@ from runtime.engines.valkey import Valkey
 from tests.system import System, prepare, system
 
 _HERE = Path(__file__).parent
-_PLUMBING = (_HERE / "test_pipeline.py", _HERE / "upstream")
+_PLUMBING = (_HERE / "test_pipeline.py", _HERE / "pipeline", _HERE / "upstream")
 
 
 def pytest_asyncio_loop_factories(

@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from redis.asyncio import Redis
 
 from ledger.database import close_pool, open_pool
+from proxy.pipeline import RedisPipeline
 from proxy.record.batches import Batches
 from proxy.record.stream import UsageStreams
 from runtime.engines.postgres import Postgres
@@ -156,15 +156,15 @@ async def test_a_batch_killed_between_commit_and_acknowledgement_is_not_stored_t
 
 async def _store_without_acknowledging(fragile: System) -> None:
     """What a drain does that dies right after its commit."""
-    redis = Redis.from_url(fragile.redis_url)
+    redis = RedisPipeline(fragile.redis_url, timeout=5)
+    await redis.connect()
     pool = await open_pool(fragile.database_url, size=1)
     streams = UsageStreams(redis, "a drain that dies")
-    await streams.join()
     entries = await streams.read(100, 1000)
     assert len(entries) == 10
     await Batches(pool).store(entries, datetime.now(UTC))
     await close_pool(pool)
-    await redis.aclose()
+    await redis.close()
 
 
 async def test_a_stopped_proxy_settles_what_still_runs(fragile: System) -> None:

@@ -18,6 +18,7 @@ from ledger.database import DatabaseUnavailable, Pool, close_pool, open_pool
 from ledger.migrations import migrate
 from ledger.usage import Usage
 from ledger.usage_record import UsageRecord
+from proxy.pipeline import RedisPipeline
 from proxy.quota import keys
 from proxy.record import form
 from proxy.record.batches import Batches
@@ -71,8 +72,16 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-def drain(redis: Redis, pool: Pool, name: str = "one") -> Drain:
-    return Drain(UsageStreams(redis, name), Batches(pool), lambda: NOW)
+@pytest.fixture
+async def pipeline(redis_url: str) -> AsyncIterator[RedisPipeline]:
+    made = RedisPipeline(redis_url, timeout=5)
+    await made.connect()
+    yield made
+    await made.close()
+
+
+def drain(pipeline: RedisPipeline, pool: Pool, name: str = "one") -> Drain:
+    return Drain(UsageStreams(pipeline, name), Batches(pool), lambda: NOW)
 
 
 def named(request_id: str, **changes: Any) -> bytes:
@@ -136,10 +145,10 @@ NOISE = "".join(random.Random(1).choices(string.ascii_letters, k=20_000))
     ids=range(24),
 )
 async def test_a_record_that_cannot_be_stored_is_kept_with_the_reason_and_its_neighbours_are_stored(
-    redis: Redis, pool: Pool, payload: bytes, reason: str
+    redis: Redis, pipeline: RedisPipeline, pool: Pool, payload: bytes, reason: str
 ) -> None:
     await put(redis, named("req_1"), payload, named("req_2"), named("req_3"))
-    assert await drain(redis, pool).once() == 4
+    assert await drain(pipeline, pool).once() == 4
     assert await stored(pool) == ["req_1", "req_2", "req_3"]
     [letter] = await dead(pool)
     assert letter["payload"] == payload
@@ -149,15 +158,19 @@ async def test_a_record_that_cannot_be_stored_is_kept_with_the_reason_and_its_ne
     assert await emptied(redis)
 
 
-async def test_an_entry_without_a_record_is_kept_too(redis: Redis, pool: Pool) -> None:
+async def test_an_entry_without_a_record_is_kept_too(
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
+) -> None:
     await redis.xadd(keys.stream(PARTITION), {"x": "y"})
     await put(redis, named("req_1"))
-    await drain(redis, pool).once()
+    await drain(pipeline, pool).once()
     assert await stored(pool) == ["req_1"]
     assert [letter["reason"] for letter in await dead(pool)] == ["the entry has no record"]
 
 
-async def test_a_record_is_stored_as_it_was_written(redis: Redis, pool: Pool) -> None:
+async def test_a_record_is_stored_as_it_was_written(
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
+) -> None:
     record = replace(
         GOOD,
         usage=Usage(9, 3, 2, 8, 4, 1, 1, 1, 1, {"images": 2}),
@@ -165,7 +178,7 @@ async def test_a_record_is_stored_as_it_was_written(redis: Redis, pool: Pool) ->
         stream=True,
     )
     await put(redis, form.write(record))
-    await drain(redis, pool).once()
+    await drain(pipeline, pool).once()
     row = dict((await pool.fetch("select * from usage"))[0])
     for name in ("request_id", "occurred_at", "stream", "price_nano", "usd_per_eur", "search_term", "status"):
         assert row[name] == getattr(record, name)
@@ -173,9 +186,11 @@ async def test_a_record_is_stored_as_it_was_written(redis: Redis, pool: Pool) ->
         assert row[name] == getattr(record.usage, name)
 
 
-async def test_what_is_delivered_again_is_stored_once(redis: Redis, pool: Pool) -> None:
+async def test_what_is_delivered_again_is_stored_once(
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
+) -> None:
     await put(redis, named("req_1"), named("req_1"))
-    one = drain(redis, pool)
+    one = drain(pipeline, pool)
     await one.once()
     await put(redis, named("req_1"), named("req_2"))
     await one.once()
@@ -184,25 +199,26 @@ async def test_what_is_delivered_again_is_stored_once(redis: Redis, pool: Pool) 
     assert await emptied(redis)
 
 
-async def test_two_drains_at_once_store_each_record_once(redis: Redis, pool: Pool) -> None:
+async def test_two_drains_at_once_store_each_record_once(
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
+) -> None:
     names = [f"req_{number:04}" for number in range(400)]
     await put(redis, *(named(name) for name in names))
-    streams = UsageStreams(redis, "third")
-    await streams.join()
+    streams = UsageStreams(pipeline, "third")
     taken = await streams.read(100, 100)
     batches = Batches(pool)
     # The same batch twice at once, in opposite orders, beside two drains.
     await asyncio.gather(
-        drain(redis, pool, "one").once(),
-        drain(redis, pool, "two").once(),
+        drain(pipeline, pool, "one").once(),
+        drain(pipeline, pool, "two").once(),
         batches.store(taken, NOW),
         batches.store(taken[::-1], NOW),
     )
-    await drain(redis, pool, "one").once()
+    await drain(pipeline, pool, "one").once()
     assert await stored(pool) == names
 
 
-async def test_months_are_made_as_records_come(redis: Redis, pool: Pool) -> None:
+async def test_months_are_made_as_records_come(redis: Redis, pipeline: RedisPipeline, pool: Pool) -> None:
     late = NOW - timedelta(days=400)
     await put(
         redis,
@@ -210,7 +226,7 @@ async def test_months_are_made_as_records_come(redis: Redis, pool: Pool) -> None
         named("req_2"),
         named("req_3", occurred_at=NOW + timedelta(hours=23)),
     )
-    await asyncio.gather(drain(redis, pool, "one").once(), drain(redis, pool, "two").once())
+    await asyncio.gather(drain(pipeline, pool, "one").once(), drain(pipeline, pool, "two").once())
     assert await stored(pool) == ["req_1", "req_2", "req_3"]
 
 
@@ -226,11 +242,11 @@ class Unsteady(Batches):
 
 
 async def test_while_postgres_is_away_no_more_is_read_than_one_batch_and_all_of_it_comes_at_once_afterwards(
-    redis: Redis, pool: Pool
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
 ) -> None:
     await put(redis, *(named(f"req_{number:04}") for number in range(1200)))
     batches = Unsteady(pool)
-    one = Drain(UsageStreams(redis, "one"), batches, lambda: NOW)
+    one = Drain(UsageStreams(pipeline, "one"), batches, lambda: NOW)
     for _ in range(4):
         with pytest.raises(DatabaseUnavailable):
             await one.once()
@@ -260,10 +276,12 @@ class Confused(Batches):
         return await super().store(entries, now)
 
 
-async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(redis: Redis, pool: Pool) -> None:
+async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
+) -> None:
     await put(redis, named("req_1"))
     stop = asyncio.Event()
-    running = asyncio.create_task(Drain(UsageStreams(redis, "one"), Confused(pool), lambda: NOW).run(stop))
+    running = asyncio.create_task(Drain(UsageStreams(pipeline, "one"), Confused(pool), lambda: NOW).run(stop))
     async with asyncio.timeout(10):
         while not await stored(pool):
             await asyncio.sleep(0.02)

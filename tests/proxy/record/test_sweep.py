@@ -52,7 +52,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 async def test_an_expired_hold_is_taken_once_after_a_moment(pipeline: RedisPipeline, redis: Redis) -> None:
     at = [0.0]
-    sweep, other = Sweep(redis, lambda: at[0]), Sweep(redis, lambda: at[0])
+    sweep, other = Sweep(pipeline, lambda: at[0]), Sweep(pipeline, lambda: at[0])
     assert await sweep.run() == await other.run() == 0
     at[0] = 5.0
     assert await sweep.run() + await other.run() == 1
@@ -62,7 +62,7 @@ async def test_an_expired_hold_is_taken_once_after_a_moment(pipeline: RedisPipel
 
 async def test_a_hold_renewed_in_that_moment_stays(pipeline: RedisPipeline, redis: Redis) -> None:
     at = [0.0]
-    sweep = Sweep(redis, lambda: at[0])
+    sweep = Sweep(pipeline, lambda: at[0])
     await sweep.run()
     scripts = Scripts(pipeline)
     renew = settlement.renew(PARTITION, "one", 60_000, 9)
@@ -76,7 +76,7 @@ async def test_a_hold_settled_in_that_moment_is_not_counted_again(
     pipeline: RedisPipeline, redis: Redis
 ) -> None:
     at = [0.0]
-    sweep = Sweep(redis, lambda: at[0])
+    sweep = Sweep(pipeline, lambda: at[0])
     await sweep.run()
     done = settlement.settle(HOLD, Amounts(1, 42, 0), b"record")
     assert await pipeline.send_script(Scripts(pipeline).settle, *done) == settlement.DONE
