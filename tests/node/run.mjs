@@ -23,7 +23,7 @@ async function drive(family) {
     defaultHeaders: { 'x-client-request-id': caller.id, 'x-sim': 'tokens=8' },
   });
   const called = new Set();
-  await drive(recorded(client, called));
+  await drive(recorded(client, called), caller.id);
   const left = methodsOf(client, resources).filter((name) => !called.has(name) && !refused.includes(name));
   if (left.length) throw new Error(`nobody calls ${left.join(', ')}`);
   return [...called];
