@@ -39,6 +39,26 @@ async def store(connection: Connection, objects: Iterable[UpstreamObject]) -> No
         )
 
 
+async def newest(
+    connection: Connection,
+    organization_id: str,
+    kind: str,
+    before: datetime,
+    most: int,
+    project_id: str | None = None,
+) -> list[tuple[str, Place]]:
+    """The organization's objects of a kind that were there at `before`, newest first; where a project is given, its own
+    and those of none."""
+    rows = await connection.fetch(
+        "select id, project_id, upstream from upstream_object"
+        " where organization_id = $1 and kind = $2 and created_at <= $3"
+        " and ($5::text is null or project_id is null or project_id = $5)"
+        " order by created_at desc, id desc limit $4",
+        *(organization_id, kind, before, most, project_id),
+    )
+    return [(row["id"], Place(row["project_id"], row["upstream"])) for row in rows]
+
+
 async def owned(connection: Connection, organization_id: str, ids: Collection[str]) -> dict[str, Place]:
     """Those of `ids` that belong to the organization."""
     rows = await connection.fetch(

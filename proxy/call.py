@@ -1,8 +1,10 @@
 """An admitted request: forwarded, relayed, settled."""
 
 import asyncio
+from datetime import datetime
 from time import monotonic
 from typing import Final
+from urllib.parse import quote
 
 from proxy.errors import Refusal, unavailable
 from proxy.house import House
@@ -185,6 +187,7 @@ class Call:
                 self._scope["query_string"],
                 self._forward_query,
                 self._own,
+                self._newest,
                 self,
                 asked.endpoint.lists,
                 bodiless=self._scope["method"] == "HEAD",
@@ -205,12 +208,21 @@ class Call:
         secret = None if given is None else given.secret
         return self._house.route.forward(self._scope, asked, asked.body, self.ticket.ways, sink, secret)
 
-    def _forward_query(self, query: bytes, sink: Sink) -> Forwarding:
-        scope = {**self._scope, "method": "GET", "query_string": query}
+    def _forward_query(self, identifier: str, query: bytes, sink: Sink) -> Forwarding:
+        path = self._scope["raw_path"].partition(b"?")[0]
+        if identifier:
+            path += b"/" + quote(identifier, safe="").encode()
+        scope = {**self._scope, "method": "GET", "raw_path": path, "query_string": query}
         return self._house.route.forward(scope, self.ticket.asked, None, self.ticket.ways, sink)
 
     async def _own(self, ids: list[str]) -> set[str]:
         return set(await self._house.register.owned(self.principal, self.ticket.project_id, ids))
+
+    async def _newest(self, before: datetime, most: int) -> list[str]:
+        lists = self.ticket.asked.endpoint.lists
+        assert lists is not None
+        register = self._house.register
+        return await register.newest(self.principal, self.ticket.project_id, lists.kind, before, most)
 
     def _settle(self) -> None:
         assert self._life.outcome is not None

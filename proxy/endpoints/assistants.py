@@ -19,7 +19,7 @@ _STREAMED = (("thread_id", "thread"), *_PICTURES)
 
 ENDPOINTS = (
     Endpoint("assistants.create", "POST", _ASSISTANTS, creates="assistant", brings=_STORES, needs_model=True),
-    Endpoint("assistants", "GET", _ASSISTANTS, lists=Lists()),
+    Endpoint("assistants", "GET", _ASSISTANTS, lists=Lists("assistant")),
     Endpoint("assistants.retrieve", "GET", _ASSISTANT),
     Endpoint("assistants.update", "POST", _ASSISTANT, brings=_STORES),
     Endpoint("assistants.delete", "DELETE", _ASSISTANT),

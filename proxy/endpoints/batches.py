@@ -22,7 +22,7 @@ ENDPOINTS = (
         "batches.list",
         "GET",
         _ALL,
-        lists=Lists(),
+        lists=Lists("batch"),
         brings=tuple((f"data.{path}", kind) for path, kind in _WRITTEN),
     ),
     Endpoint("batches.retrieve", "GET", _ONE, brings=_WRITTEN),

@@ -17,7 +17,7 @@ ENDPOINTS = (
         creates="completion",
         needs_model=True,
     ),
-    Endpoint("chat.completions.list", "GET", _ALL, lists=Lists()),
+    Endpoint("chat.completions.list", "GET", _ALL, lists=Lists("completion")),
     Endpoint("chat.completions.retrieve", "GET", _ONE),
     Endpoint("chat.completions.update", "POST", _ONE),
     Endpoint("chat.completions.delete", "DELETE", _ONE),

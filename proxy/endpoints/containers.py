@@ -10,7 +10,7 @@ _FILE = _FILES + "/{container_file}"
 
 ENDPOINTS = (
     Endpoint("containers.create", "POST", _ALL, meters.container, creates="container", priced_as="container"),
-    Endpoint("containers", "GET", _ALL, lists=Lists()),
+    Endpoint("containers", "GET", _ALL, lists=Lists("container")),
     Endpoint("containers.retrieve", "GET", _ONE),
     Endpoint("containers.delete", "DELETE", _ONE),
     Endpoint("containers.files.create", "POST", _FILES, takes="upload"),

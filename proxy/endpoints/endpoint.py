@@ -9,9 +9,10 @@ from proxy.meter.meters import free
 
 
 class Lists(NamedTuple):
-    """How a list is given: so many to a page where the caller doesn't say, or all at once. `shared` tells ids in it
-    that are everybody's."""
+    """How objects of a kind are listed: so many to a page where the caller doesn't say, or all at once. `shared`
+    tells ids in it that are everybody's."""
 
+    kind: str
     page: int = 20
     paged: bool = True
     shared: Callable[[str], bool] = lambda _: False

@@ -11,7 +11,7 @@ _ITEMS = _RUN + "/output_items"
 
 ENDPOINTS = (
     Endpoint("evals.create", "POST", _ALL, creates="eval"),
-    Endpoint("evals", "GET", _ALL, lists=Lists()),
+    Endpoint("evals", "GET", _ALL, lists=Lists("eval")),
     Endpoint("evals.retrieve", "GET", _ONE),
     Endpoint("evals.update", "POST", _ONE),
     Endpoint("evals.delete", "DELETE", _ONE),

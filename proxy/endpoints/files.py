@@ -9,7 +9,7 @@ _UPLOAD = _UPLOADS + "/{upload}"
 
 ENDPOINTS = (
     Endpoint("files.create", "POST", _FILES, takes="upload", creates="file"),
-    Endpoint("files", "GET", _FILES, lists=Lists(10_000)),
+    Endpoint("files", "GET", _FILES, lists=Lists("file", 10_000)),
     Endpoint("files.retrieve", "GET", _FILE),
     Endpoint("files.delete", "DELETE", _FILE),
     Endpoint("files.content", "GET", _FILE + "/content"),

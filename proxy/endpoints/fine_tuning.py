@@ -23,7 +23,7 @@ ENDPOINTS = (
         "fine_tuning.jobs",
         "GET",
         _ALL,
-        lists=Lists(),
+        lists=Lists("fine_tuning_job"),
         brings=tuple((f"data.{path}", kind) for path, kind in _MADE),
     ),
     Endpoint("fine_tuning.jobs.retrieve", "GET", _ONE, brings=_MADE, polls="fine_tuning_job"),

@@ -13,7 +13,7 @@ ENDPOINTS = (
     Endpoint("completions", "POST", "/v1/completions", meters.text, asks_usage=True, needs_model=True),
     Endpoint("embeddings", "POST", "/v1/embeddings", meters.text, needs_model=True),
     Endpoint("moderations", "POST", "/v1/moderations"),
-    Endpoint("models", "GET", "/v1/models", lists=Lists(paged=False, shared=_is_shared)),
+    Endpoint("models", "GET", "/v1/models", lists=Lists("model", paged=False, shared=_is_shared)),
     Endpoint("models.retrieve", "GET", "/v1/models/{model}"),
     Endpoint("models.delete", "DELETE", "/v1/models/{model}"),
 )

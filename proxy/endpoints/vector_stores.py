@@ -11,7 +11,7 @@ _BATCH = _BATCHES + "/{file_batch}"
 
 ENDPOINTS = (
     Endpoint("vector_stores.create", "POST", _ALL, creates="vector_store"),
-    Endpoint("vector_stores", "GET", _ALL, lists=Lists()),
+    Endpoint("vector_stores", "GET", _ALL, lists=Lists("vector_store")),
     Endpoint("vector_stores.retrieve", "GET", _ONE),
     Endpoint("vector_stores.update", "POST", _ONE),
     Endpoint("vector_stores.delete", "DELETE", _ONE),

@@ -17,7 +17,7 @@ ENDPOINTS = (
         default_model="sora-2",
         defers="video",
     ),
-    Endpoint("videos", "GET", _ALL, lists=Lists()),
+    Endpoint("videos", "GET", _ALL, lists=Lists("video")),
     Endpoint("videos.retrieve", "GET", _ONE, polls="video"),
     Endpoint("videos.delete", "DELETE", _ONE),
     Endpoint("videos.content", "GET", _ONE + "/content"),

@@ -1,11 +1,12 @@
 """Lists of objects: the upstream lists those of all tenants, the client gets its own, paged as if there were no others.
 
-One page for the client may take several from upstream. What is read at most is bounded; a list that is longer than
-that ends where it was read to.
+One page for the client may take several from upstream. Where the caller's own lie far apart among those of others,
+they are asked for one by one instead, as the ledger names them.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -21,13 +22,19 @@ from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.request import Header
 
 MOST_PAGES: Final = 100
+"""Pages that are read of a list with conditions of the caller's, which only the upstream can judge."""
+_PAGES_BEFORE_ONE_BY_ONE: Final = 5
+_AT_ONCE: Final = 10
+_MOST_ONE_BY_ONE: Final = 500
 _PAGE: Final = 100
 _LARGEST_PAGE: Final = 32 * 1024 * 1024
 
-Forward = Callable[[bytes, Sink], Forwarding]
-"""Sends the request with this query string on."""
+Forward = Callable[[str, bytes, Sink], Forwarding]
+"""Sends the request on, for the list or for the object with this id, with this query string."""
 Own = Callable[[list[str]], Awaitable[set[str]]]
 """Which of these ids are the caller's. Raises Refusal when nobody can tell."""
+Newest = Callable[[datetime, int], Awaitable[list[str]]]
+"""So many ids of the caller's own that were there at that time, newest first."""
 
 
 class _Page(NamedTuple):
@@ -40,9 +47,18 @@ class Listing:
     """Stands where the forwarding of any other request stands: started at once, given up by `close`."""
 
     def __init__(
-        self, query: bytes, forward: Forward, own: Own, sink: Sink, lists: Lists, *, bodiless: bool = False
+        self,
+        query: bytes,
+        forward: Forward,
+        own: Own,
+        newest: Newest,
+        sink: Sink,
+        lists: Lists,
+        *,
+        bodiless: bool = False,
     ) -> None:
         """`bodiless`: the sink is told of the head alone, as HEAD asks."""
+        self._newest = newest
         self._query = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
         self._forward = forward
         self._own = own
@@ -94,7 +110,7 @@ class Listing:
         query = self._query | {"limit": str(max(_PAGE, min(self._limit, 10 * _PAGE)))}
         mine: list[Mapping[str, Any]] = []
         more, listed = True, dict[str, Any]()
-        for _ in range(MOST_PAGES):
+        for number in range(MOST_PAGES):
             page = await self._page(query)
             answered = _listed(page)
             if answered is None:
@@ -105,6 +121,9 @@ class Listing:
             mine += await self._mine(items)
             more = bool(listed.get("has_more")) and bool(items)
             if len(mine) > self._limit or not more or "before" in query:
+                break
+            if number >= _PAGES_BEFORE_ONE_BY_ONE and (at := self._reached(items[-1])) is not None:
+                mine += await self._one_by_one(at, {item["id"] for item in mine}, self._limit + 1 - len(mine))
                 break
             query = query | {"after": items[-1]["id"]}
         shown = mine[: self._limit]
@@ -129,6 +148,34 @@ class Listing:
         body = page.body if whole else orjson.dumps({**listed, "data": shown})
         self._pass_on(page.status, page.headers, body)
 
+    def _reached(self, item: Mapping[str, Any]) -> datetime | None:
+        """How far back the list was read; None where the ledger can't go on in its place."""
+        created = item.get("created_at", item.get("created"))
+        plain = (
+            self._query.keys() <= {"limit", "after", "order"} and self._query.get("order", "desc") == "desc"
+        )
+        return datetime.fromtimestamp(created + 1, UTC) if plain and isinstance(created, int) else None
+
+    async def _one_by_one(self, at: datetime, known: set[str], wanted: int) -> list[Mapping[str, Any]]:
+        """The caller's own from `at` back; those that are gone upstream are passed over."""
+        ids = [each for each in await self._newest(at, _MOST_ONE_BY_ONE) if each not in known]
+        found: list[Mapping[str, Any]] = []
+        while ids and len(found) < wanted:
+            some, ids = ids[:_AT_ONCE], ids[_AT_ONCE:]
+            for object_ in await asyncio.gather(*map(self._object, some)):
+                found += [] if object_ is None else [object_]
+        return found
+
+    async def _object(self, identifier: str) -> Mapping[str, Any] | None:
+        download = Download(partial(self._forward, identifier, b""))
+        try:
+            if await download.begun() != 200:
+                return None
+            told = orjson.loads(await download.whole(_LARGEST_PAGE))
+        finally:
+            download.close()
+        return told if isinstance(told, dict) else None
+
     async def _mine(self, items: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Those that the caller may see."""
         closed = [item["id"] for item in items if not self._lists.shared(item["id"])]
@@ -140,7 +187,7 @@ class Listing:
         self._pass_on(refusal.status, [(b"content-type", b"application/json")], refusal.body())
 
     async def _page(self, query: Mapping[str, str]) -> _Page:
-        download = Download(partial(self._forward, urlencode(query).encode("latin-1")))
+        download = Download(partial(self._forward, "", urlencode(query).encode("latin-1")))
         self._download = download
         status = await download.begun()
         return _Page(status, download.headers, await download.whole(_LARGEST_PAGE))

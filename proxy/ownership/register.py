@@ -7,6 +7,7 @@ project owns what it created; what was created, or is asked for, outside of all 
 
 import asyncio
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -61,6 +62,22 @@ class Register:
             return known
         return {each: place for each, place in known.items() if place.project_id in (None, project_id)}
 
+    async def newest(
+        self, principal: Principal, project_id: str | None, kind: str, before: datetime, most: int
+    ) -> list[str]:
+        """Ids of what whoever calls for this project may use of a kind, as the ledger has it, newest first. Raises
+        Refusal 503 when nobody can tell."""
+        apart = project_id if principal.separate_projects else None
+        try:
+            async with reading(self._pool) as connection:
+                found = await upstream_objects.newest(
+                    connection, principal.organization_id, kind, before, most, apart
+                )
+        except DatabaseUnavailable:
+            raise _nobody_knows() from None
+        self.enter(principal, dict(found))
+        return [identifier for identifier, _ in found]
+
     async def _known(self, principal: Principal, ids: Collection[str]) -> dict[str, Place]:
         entered = await self._entered(principal, ids)
         missing = [each for each in ids if each not in entered]
@@ -70,9 +87,7 @@ class Register:
             async with reading(self._pool) as connection:
                 known = await upstream_objects.owned(connection, principal.organization_id, missing)
         except DatabaseUnavailable:
-            raise unavailable(
-                "It cannot be checked right now whose objects these are. Try again.", "ownership_unavailable"
-            ) from None
+            raise _nobody_knows() from None
         self.enter(principal, known)
         return entered | known
 
@@ -88,6 +103,12 @@ class Register:
 def nothing_with(identifier: str) -> Refusal:
     """What there is to say of an id that is not the caller's, whoever else's it may be."""
     return Refusal(404, f"No object found with id '{identifier[:100]}'.", code="not_found")
+
+
+def _nobody_knows() -> Refusal:
+    return unavailable(
+        "It cannot be checked right now whose objects these are. Try again.", "ownership_unavailable"
+    )
 
 
 def _written(place: Place) -> str:

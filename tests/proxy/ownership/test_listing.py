@@ -1,10 +1,12 @@
 """Lists hold the caller's own objects only, and page as if there were no others."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.system import System, Tenant
+from tests.system import UPSTREAM_KEY, System, Tenant
 
 CHAT = "/v1/chat/completions"
 
@@ -92,3 +94,24 @@ async def test_a_stored_chat_is_found_changed_and_deleted_by_its_owner_only(
         assert {(await client.request(m, p, json=body)).status_code for m, p, body in calls} == {404}
     async with house.client(tenant) as client:
         assert [(await client.request(m, p, json=body)).status_code for m, p, body in calls] == [200] * 4
+
+
+async def test_what_lies_deep_among_the_things_of_others_is_found_without_reading_all_of_them(
+    house: System, tenant: Tenant
+) -> None:
+    async with house.client(tenant) as client:
+        made = [await client.post("/v1/vector_stores", json={"name": f"own {number}"}) for number in range(3)]
+        own = [answer.json()["id"] for answer in made]
+        await house.records(tenant, 3)
+    key = {"authorization": f"Bearer {UPSTREAM_KEY}"}
+    async with httpx.AsyncClient(base_url=house.upstream_url, headers=key, timeout=60) as upstream:
+        for _ in range(14):
+            await asyncio.gather(*(upstream.post("/v1/vector_stores", json={"name": "x"}) for _ in range(50)))
+    before = (await house.books())["total"]["requests"]
+    async with house.client(tenant) as client:
+        assert (await client.delete(f"/v1/vector_stores/{own[1]}")).status_code == 200
+        first = (await client.get("/v1/vector_stores?limit=1")).json()
+        rest = (await client.get(f"/v1/vector_stores?limit=5&after={first['last_id']}")).json()
+    assert ([each["id"] for each in first["data"]], first["has_more"]) == ([own[2]], True)
+    assert ([each["id"] for each in rest["data"]], rest["has_more"]) == ([own[0]], False)
+    assert (await house.books())["total"]["requests"] - before < 20
