@@ -238,3 +238,11 @@ def unframed(chunked: bytes) -> bytes:
         if not int(size, 16):
             return body
         body, chunked = body + chunked[: int(size, 16)], chunked[int(size, 16) + 2 :]
+
+
+async def test_a_path_goes_upstream_written_in_one_way(edge: System, tenant: Tenant) -> None:
+    path = response_of(tenant)
+    async with upstream(edge, sized(OK, b"{}")) as server:
+        disguised = path.replace("/v1/resp", "/v1/%72esp").replace("/resp_", "/%72esp%5f")
+        assert parsed(await exchanged(edge, tenant, "GET", disguised + "?a=%62"))[0] == 200
+        assert [head.split(b" ")[1] for head in server.heads] == [f"{path}?a=%62".encode()]

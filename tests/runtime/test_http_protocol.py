@@ -1,8 +1,6 @@
 """Requests on bare sockets: what is no request, what never ends, and what comes behind what."""
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,6 +11,7 @@ from uvicorn.server import ServerState
 
 from runtime import ports
 from runtime.http_protocol import MAX_HEAD, MAX_HEADERS, HttpProtocol
+from tests.sockets import sends_at_once
 from tests.wire import WireClient
 
 GET = b"GET /a HTTP/1.1\r\nhost: x\r\n"
@@ -299,21 +298,5 @@ async def test_small_pieces_leave_at_once() -> None:
         client.writer.write(GET + b"\r\n")
         await client.read_until(b"you said ")
         ours = client.writer.get_extra_info("sockname")
-        assert nodelay_towards(ours)
+        assert sends_at_once(ours)
         client.leave()
-
-
-def nodelay_towards(peer: tuple[str, int]) -> bool:
-    """Whether the socket of this process that is connected to `peer` sends without delay."""
-    for entry in os.listdir("/proc/self/fd"):
-        try:
-            found = socket.socket(fileno=os.dup(int(entry)))
-        except OSError:
-            continue
-        with found:
-            try:
-                if found.family == socket.AF_INET and found.getpeername() == peer:
-                    return found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
-            except OSError:
-                continue
-    raise AssertionError(f"no socket is connected to {peer}")

@@ -15,6 +15,7 @@ from tests.proxy.upstream.certificate import server_context, trusting_context
 from tests.proxy.upstream.raw_server import OK, Behaviour, Peer, RawServer, answering
 from tests.proxy.upstream.recorder import Recorder
 from tests.proxy.upstream.routes import settings
+from tests.sockets import sends_at_once
 
 Start = Callable[..., Awaitable[Origin]]
 
@@ -156,3 +157,20 @@ async def test_a_plain_origin_is_asked_for_by_its_whole_address(start: Start) ->
     [head] = heads
     assert head.startswith(b"GET http://vllm.test:8000/v1/models HTTP/1.1\r\nhost: vllm.test:8000\r\n")
     assert head.count(b"proxy-authorization: Basic bWU6cHc=\r\n") == head.count(b"proxy-auth") == 1
+
+
+@pytest.mark.parametrize("way", ["straight", "tunnel"])
+async def test_small_pieces_leave_at_once(start: Start, way: str) -> None:
+    origin = await start(answering(OK), tls=way == "tunnel")
+    towards, pool = origin, Pool(origin)
+    if way == "tunnel":
+        towards = await start(WebProxyServer())
+        pool = pool_through(towards, origin)
+    sink = Recorder()
+    sink.exchange = pool.exchange(b"GET", b"/v1/x", [], None, sink)
+    try:
+        await sink.ended()
+        assert pool.idle == 1
+        assert sends_at_once((towards.host, towards.port))
+    finally:
+        await pool.close()

@@ -2,11 +2,13 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.upstream.exchange import Exchange
 from proxy.upstream.response import ResponseReader, Unacceptable
+from tests.proxy.mutation import mutated
 from tests.proxy.upstream.recorder import Recorder
 
 token = st.text("abcXYZ019-", min_size=1, max_size=12).map(str.encode)
@@ -111,3 +113,52 @@ def test_garbage_is_refused_or_waits_for_more(data: bytes, places: list[int]) ->
     except Unacceptable:
         return
     assert sink.events in ([], ["response"], ["response", "body"])
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "behind", "reusable"),
+    [
+        (OK + b"content-length: 5\r\n\r\n", b"", True),
+        (OK + b"transfer-encoding: chunked\r\n\r\n", b"", True),
+        (b"HTTP/1.1 204 None\r\n\r\n", b"", True),
+        (OK + b"content-length: 5\r\n\r\n", b"h", False),
+        (OK + b"content-length: 5\r\n\r\n", b"\r\n\r\n", False),
+        (OK + b"transfer-encoding: chunked\r\n\r\n", b"5", False),
+        (OK + b"transfer-encoding: chunked\r\n\r\n", b"0\r\n\r\n", False),
+        (OK + b"transfer-encoding: chunked\r\n\r\n", b"\r\n\r\n", False),
+        (OK + b"content-length: 0\r\n\r\n", OK + b"content-length: 0\r\n\r\n", False),
+        (OK + b"\r\n", b"", False),
+        (OK + b"connection: close\r\ncontent-length: 5\r\n\r\n", b"", False),
+    ],
+)
+def test_the_answer_to_head_ends_with_its_head(head: bytes, behind: bytes, reusable: bool) -> None:
+    sink, reader = Recorder(), ResponseReader()
+    reader.expect(Exchange(b"", None, sink, is_head=True))
+    reader.feed(head + behind)
+    assert (reader.complete, reader.reusable) == (True, reusable)
+    assert sink.events == ["response"]
+    if reusable:
+        following = Recorder()
+        reader.expect(Exchange(b"", None, following, is_head=False))
+        reader.feed(OK + b"content-length: 2\r\n\r\nhi")
+        assert (following.body, reader.complete, reader.reusable) == (b"hi", True, True)
+
+
+@given(responses().flatmap(lambda response: mutated(response[0])), cuts)
+def test_a_response_gone_wrong_is_refused_or_one_that_can_be_passed_on(
+    data: bytes, places: list[int]
+) -> None:
+    try:
+        sink, reader = read(cut(data, places))
+    except Unacceptable:
+        return
+    assert sink.events in ([], ["response"], ["response", "body"])
+    assert reader.in_head == (sink.events == [])
+    if sink.events:
+        assert 200 <= sink.status < 600
+        assert not any(set(name + value) & set(b"\r\n\0") for name, value in sink.headers)
+        codings = [value.lower() for name, value in sink.headers if name.lower() == b"transfer-encoding"]
+        assert codings in ([], [b"chunked"])
