@@ -57,10 +57,6 @@ class RedisPipeline:
     def is_cluster(self) -> bool:
         return isinstance(self._server, Cluster)
 
-    def reaches(self, key: Argument) -> bool:
-        """Whether the server that has the key can be asked."""
-        return self._server.reaches(key)
-
     async def connect(self) -> None:
         """Connects. Raises RedisUnavailable if that fails; attempts go on in the background until `close`."""
         await self._server.open()  # bounded by the timeouts of the handshake

@@ -50,10 +50,6 @@ class Cluster:
         """Whether any of it can be reached."""
         return any(node.available for node in self._nodes.values())
 
-    def reaches(self, key: Argument) -> bool:
-        owner = self._owners[slot_of(key)]
-        return owner is not None and owner.available
-
     def connection(self, key: Argument = b"") -> Connection:
         """To the node that has the key, or to any for no key. Raises RedisUnavailable."""
         owner = self._owners[slot_of(key)] if key != b"" else self._any()

@@ -90,9 +90,6 @@ class Node:
     def available(self) -> bool:
         return self._connection is not None and self._connection.alive
 
-    def reaches(self, _key: Argument) -> bool:
-        return self.available
-
     def connection(self, _key: Argument = b"") -> Connection:
         """The one there is. Raises RedisUnavailable."""
         if self._connection is None or not self._connection.alive:

@@ -87,7 +87,7 @@ class Gate:
             raise LimitsUnknown
         for _ in range(_ATTEMPTS):
             reply = await self._ask(principal, scopes, request_id, demand, what)
-            self._clock.saw(redis_time(reply))
+            self._clock.saw(redis_time(reply), principal.partition)
             match answer(reply, scopes):
                 case Admitted() | Refused() as verdict:
                     return verdict
@@ -103,7 +103,7 @@ class Gate:
         try:
             if not self._clock.known:
                 await self._look_at_the_clock()
-            now = self._clock.now_ms()
+            now = self._clock.now_ms(principal.partition)
             span = calendar_of(principal.time_zone).around(now)
             names, arguments = question(
                 principal.partition,

@@ -91,8 +91,6 @@ async def test_a_frozen_node_fails_its_own_keys_alone_and_is_used_again(
         )
         assert time.monotonic() - begun < BOUND + SLACK
         assert [type(outcome) for outcome in outcomes] == [RedisUnavailable, int, RedisUnavailable, int]
-        assert not pipeline.reaches(lost)
-        assert pipeline.reaches(kept)
         assert pipeline.available
         begun = time.monotonic()
         for _ in range(50):
@@ -100,7 +98,6 @@ async def test_a_frozen_node_fails_its_own_keys_alone_and_is_used_again(
                 pipeline.send("INCR", lost)
             await pipeline.execute("TIME")
         assert time.monotonic() - begun < SLACK
-    await until(lambda: pipeline.reaches(lost), "the node to be used again")
     await until_served(pipeline, lost)
 
 
