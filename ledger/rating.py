@@ -91,6 +91,9 @@ def cost(usage: Usage, price: Price, *, service_tier: str = "default") -> int:
 def unpriced(usage: Usage, price: Price, *, service_tier: str = "default") -> list[str]:
     """Kinds that were used and that `price` has no rate for, sorted; empty where `cost` says all."""
     listed = price.sheet(service_tier, usage.input_tokens).listed
+    sound = usage.audio_input_tokens or usage.audio_output_tokens
+    if not sound and not usage.quantities and "input" in listed and "output" in listed:
+        return []  # what almost every call uses; these two stand for all kinds but sound
     used = {kind for kind, count in zip(TOKEN_KINDS, _tokens(usage), strict=True) if count}
     used |= {kind for kind, _ in _pieces(usage.quantities)}
     return sorted(used - listed)

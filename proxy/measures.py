@@ -1,6 +1,6 @@
 """What one proxy process counts of itself, for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -28,6 +28,12 @@ class Measures:
         )
         self._tokens = Counter(
             "tollkeeper_tokens", "Tokens settled", ["kind", "source"], registry=self._registry
+        )
+        self._unpriced = Counter(
+            "tollkeeper_unpriced_kinds",
+            "Records that hold a kind of usage without a rate of its own, charged at the model's dearest",
+            ["kind"],
+            registry=self._registry,
         )
         self._duration = Histogram(
             "tollkeeper_request_seconds",
@@ -78,6 +84,10 @@ class Measures:
         self._tokens.labels("input", record.usage_source).inc(record.usage.input_tokens)
         self._tokens.labels("output", record.usage_source).inc(record.usage.output_tokens)
         self._duration.labels(record.endpoint).observe(record.duration_ms / 1000)
+
+    def unpriced(self, kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            self._unpriced.labels(kind).inc()
 
     def attempted(self, upstream: str, result: str) -> None:
         self._attempts.labels(upstream, result).inc()

@@ -17,6 +17,7 @@ from proxy.identity.principal import Principal
 from proxy.offer import Offer, check_endpoint, check_plan, offer, quote_for
 from proxy.ownership.register import nothing_with
 from proxy.pricing import Quote
+from proxy.unpriced import check_kinds
 from proxy.upstream.asking import object_at, read_file
 
 _COUNTED_ON_THE_LOOP: Final = 64 * 1024
@@ -52,9 +53,13 @@ class Offering:
             case "video" if "video" in self.ids:
                 asked = await self._remix(asked)
         quote = self._quote(asked)
-        if asked.endpoint.defers == "fine_tuning_job":
-            return asked, offer(asked, await self._training(asked), quote)
-        return asked, offer(asked, await self._foreseen(asked), quote)
+        training = asked.endpoint.defers == "fine_tuning_job"
+        foreseen = await (self._training(asked) if training else self._foreseen(asked))
+        return asked, self._offer(asked, foreseen, quote)
+
+    def _offer(self, asked: Asked, foreseen: Foreseen, quote: Quote) -> Offer:
+        check_kinds(asked, foreseen, quote, self.principal)
+        return offer(asked, foreseen, quote)
 
     def _quote(self, asked: Asked, service_tier: str | None = None) -> Quote:
         quote = quote_for(asked, self.principal, self.house.prices)
@@ -104,7 +109,7 @@ class Offering:
 
     def _of_line(self, asked: Asked) -> Offer:
         quote = self._quote(asked, _BATCH_TIER)
-        return offer(asked, foresee(asked, self.house.tokenizers), quote)
+        return self._offer(asked, foresee(asked, self.house.tokenizers), quote)
 
     async def _eval_run(self, asked: Asked) -> tuple[Asked, Offer]:
         """A run of an eval comes to what its models may read and write."""

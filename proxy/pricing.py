@@ -12,13 +12,14 @@ import structlog
 from ledger.database import DatabaseUnavailable, Pool, reading
 from ledger.exchange import ExchangeRateError, ExchangeRates, Rate, nano_usd_to_eur
 from ledger.prices import Price, PriceList
-from ledger.rating import Tariff, cost
+from ledger.rating import Tariff, cost, unpriced
 from ledger.usage import Usage
 from proxy.record.money import FREE, Money
 
 _REFRESH_SECONDS: Final = 60.0
 _ANY_OUTPUT: Final = 10**9
-_FASTER: Final = frozenset({"fast", "ultrafast"})
+_FASTEST: Final = "ultrafast"
+_FASTER: Final = frozenset({"fast", _FASTEST})
 _NOTHING: Final[Mapping[str, int]] = {}
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +67,14 @@ class Quote:
         """By the dearest tier that the call may be served at: `flex` at the standard one, where it has no room. What
         asks for `auto`, or for none, is taken for standard: it is priority only if the provider's project says so."""
         return replace(self, service_tier="default") if self.service_tier == "flex" else self
+
+    def unpriced(self, usage: Usage) -> list[str]:
+        """What of `usage` has no rate here, sorted; nothing for a model without a price at all."""
+        if self.entry is None:
+            return []
+        kinds = unpriced(usage, self.entry, service_tier=self._tier)
+        beyond = self.service_tier == _FASTEST and _FASTEST not in self.entry.sheets
+        return [*kinds, f"the service tier {_FASTEST}"] if beyond else kinds
 
     def most(self, input_tokens: int, output_tokens: int, quantities: Mapping[str, int] = _NOTHING) -> int:
         """An upper bound of the selling price, in nano-units of the plan's currency."""

@@ -25,6 +25,7 @@ from proxy.quota.admission import Admitted
 from proxy.quota.amounts import Amounts
 from proxy.record import form
 from proxy.ticket import Ticket
+from proxy.unpriced import note
 from proxy.upstream.failure import UpstreamFailure
 
 CLIENT_GONE_STATUS: Final = 499
@@ -101,7 +102,18 @@ class Reckoning:
     def _settle(self, outcome: Outcome, forwarded: bool, upstream: str | None, error_status: int) -> None:
         ticket = self._ticket
         usage, source = self._measure(forwarded)
-        money = ticket.offer.quote.served(self._served(source)).money(usage)
+        quote = ticket.offer.quote.served(self._served(source))
+        missing = note(
+            quote,
+            usage,
+            request_id=ticket.request_id,
+            model=ticket.asked.model,
+            measures=self._house.measures,
+        )
+        money = quote.money(usage)
+        if missing and not money.price:
+            usage, source = self._all_that_is_held(), "hold"
+            money = quote.money(usage)
         record = ticket.record(
             at_ms=self._admitted.at_ms,
             status=self.status or (error_status if self.failure else CLIENT_GONE_STATUS),

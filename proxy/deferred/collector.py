@@ -34,6 +34,7 @@ from proxy.quota.clock import milliseconds
 from proxy.quota.scripts import source
 from proxy.record import form
 from proxy.record.settler import REMEMBER_WORK_SECONDS
+from proxy.unpriced import note_records
 from proxy.upstream.download import Download, DownloadError
 from proxy.upstream.route import Route
 
@@ -114,7 +115,9 @@ class Collector:
         uses = await uses_of(work, job, told, partial(self._get, work))
         finds = Finds(find("GET", work.path).endpoint)
         finds.in_body(told)
-        return work.finished(uses, prices.quote, now_ms, finds.objects)
+        records, used = work.finished(uses, prices.quote, now_ms, finds.objects)
+        note_records(records, work.quoted(prices.quote))
+        return records, used
 
     def _get(self, work: Work, path: str) -> Download:
         return Download(partial(self._route.get, path, work.made.record.upstream))

@@ -15,6 +15,7 @@ from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import keys
 from proxy.record import form
 from proxy.record.settler import Settler
+from proxy.unpriced import note_records
 
 _log = structlog.get_logger(__name__)
 
@@ -62,4 +63,5 @@ class Deferrals:
             _log.warning("work that has finished is not settled yet", reason=type(error).__name__)
             return
         records, used = work.finished([use], self._quoting, int(seconds) * 1000)
+        note_records(records, work.quoted(self._quoting))
         self._settler.settle_work(work.hold, used, [form.write(record) for record in records])

@@ -54,6 +54,10 @@ class Work:
     def hold(self) -> Hold:
         return Hold(self.partition, self.made.record.request_id, self.made.scopes, self.period_start_ms)
 
+    def quoted(self, quoting: Quoting) -> Callable[[str], Quote]:
+        """The standard price of a model when the call was admitted."""
+        return lambda model: quoting(model, self.tariff, "default", instant(self.at_ms))
+
     def finished(
         self,
         uses: Sequence[Use],

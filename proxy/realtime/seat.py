@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
+from ledger.usage import Usage
 from proxy.endpoints.asked import Asked
 from proxy.endpoints.endpoint import Endpoint
 from proxy.errors import Refusal
@@ -18,6 +19,7 @@ from proxy.offer import Offer, check_plan, quote_for
 from proxy.pricing import PriceBook, Quote
 from proxy.quota.amounts import Demand
 from proxy.ticket import Ticket
+from proxy.unpriced import check_rates
 from proxy.upstream.route import Ways
 
 ENDPOINT: Final = Endpoint("realtime", "GET", "/v1/realtime", meters.text, needs_model=True)
@@ -27,6 +29,8 @@ _UNAVAILABLE: Final = 503
 _HEARD_SECONDS: Final = 900
 """Of speech that one turn's hold covers the transcription of. The largest buffer that is committed at once has 5
 minutes."""
+_SPOKEN: Final = Usage(input_tokens=2, output_tokens=2, audio_input_tokens=1, audio_output_tokens=1)
+"""Some of each kind that a session of speech may use."""
 _WRITTEN_A_SECOND: Final = 10
 """Tokens that a second of speech comes to in writing, at the most."""
 _NOTHING: Final = Demand(0, 0, 0, 0, 0)
@@ -77,8 +81,12 @@ class Seat:
         return seat
 
     def check(self, model: str) -> None:
-        """Raises Refusal unless the plan has this model and it has a price, as `check_plan` and `quote_for`."""
-        check_plan(replace(self.asked, model=model), self.principal, self._quote(model))
+        """Raises Refusal unless the plan has this model and it has a price, of sound as well, as `check_plan`,
+        `check_rates` and `quote_for`."""
+        quote = self._quote(model)
+        check_plan(replace(self.asked, model=model), self.principal, quote)
+        writes = self.transcribes or model != self.asked.model
+        check_rates(model, by_length(model, 1, 1) if writes else _SPOKEN, quote, self.principal)
 
     def _quote(self, model: str) -> Quote:
         return quote_for(replace(self.asked, model=model), self.principal, self.prices)

@@ -15,6 +15,7 @@ from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
 from proxy.record import form
 from proxy.ticket import Ticket
+from proxy.unpriced import note
 
 SWITCHED: Final = 101
 """The status of a session that was opened: Switching Protocols."""
@@ -114,7 +115,9 @@ def record(
     """Writes down what was used, in place of the ticket's hold if it has one. `admitted` says when, and in which
     period; `since` is when it began by the monotonic clock, None for when the ticket was made."""
     usage, source = used
-    money = ticket.offer.quote.money(usage)
+    quote, model = ticket.offer.quote, ticket.asked.model
+    note(quote, usage, request_id=ticket.request_id, model=model, measures=house.measures)
+    money = quote.money(usage)
     started = ticket.started if since is None else since
     made = ticket.record(
         at_ms=admitted.at_ms,

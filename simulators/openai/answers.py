@@ -26,6 +26,8 @@ class Usage:
     seconds: float = 0
     characters: int = 0
     tool_calls: int = 0
+    sound: int = 0
+    """Of the completion."""
 
     @property
     def total(self) -> int:

@@ -26,6 +26,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "fail_first": (1, 1000),
     "requires_action": (0, 100),
     "tier": (0, 2),
+    "sound": (0, 10_000_000),
 }
 
 _TIERS = ("default", "flex", "priority")
@@ -54,6 +55,7 @@ class Switches:
     fail_first: int = 0
     requires_action: int = 0
     tier: int | None = None
+    sound: int = 0
 
     def served_at(self, asked: object) -> str:
         """The service tier of the answer."""

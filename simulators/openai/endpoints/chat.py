@@ -44,11 +44,13 @@ def _answer(call: Call) -> Answer:
         complete(call.vocabulary, digest(call.seed, call.model, fields.get("messages"), number), wish)
         for number in range(fields.integer("n", 1, 128) or 1)
     ]
+    completion = sum(choice.tokens for choice in choices)
     usage = Usage(
         prompt,
-        sum(choice.tokens for choice in choices),
+        completion,
         min(switches.cached, prompt),
         sum(choice.reasoning_tokens for choice in choices),
+        sound=min(switches.sound, completion),
     )
     streamed, usage_wanted = fields.flag("stream"), fields.wants_usage()
     common: JsonObject = {
@@ -138,7 +140,7 @@ def _usage(usage: Usage) -> JsonObject:
         "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
+            "audio_tokens": usage.sound,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },
