@@ -26,7 +26,10 @@ class RedisClock:
         return self._offset_ms is not None
 
     def now_ms(self, partition: int | None = None) -> int:
-        """Unix milliseconds, by any node's clock before the partition's was seen. Raises RuntimeError before Redis was seen once."""
+        """Unix milliseconds, by another node's clock until the partition's was seen.
+
+        Raises RuntimeError before Redis was seen once.
+        """
         if self._offset_ms is None:
             raise RuntimeError("Redis' time is not known yet")
         offset_ms = self._offset_ms if partition is None else self._offsets_ms.get(partition, self._offset_ms)
