@@ -54,7 +54,12 @@ class Sdk:
 async def open_sdk(house: System, kind: str) -> AsyncIterator[Sdk]:
     """For a new tenant; `kind` is sync or async. It tries nothing twice."""
     tenant = await house.tenant()
-    options: dict[str, Any] = {"base_url": f"{house.proxy_url}/v1", "api_key": tenant.key, "max_retries": 0}
+    options: dict[str, Any] = {
+        "base_url": f"{house.proxy_url}/v1",
+        "websocket_base_url": f"{house.proxy_url.replace('http', 'ws', 1)}/v1",
+        "api_key": tenant.key,
+        "max_retries": 0,
+    }
     if kind == "sync":
         with OpenAI(**options) as client:
             yield Sdk(client, house, tenant)
