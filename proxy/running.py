@@ -57,9 +57,10 @@ class Running:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def add(self, call: RunningCall) -> None:
-        """`call` runs in the present task."""
-        self._calls[call] = (monotonic(), asyncio.current_task())
+    def add(self, call: RunningCall, *, alone: bool = True) -> None:
+        """`call` runs in the present task, which is cancelled where its client takes nothing, unless it does not run
+        there `alone`: then `client_left` must end it."""
+        self._calls[call] = (monotonic(), asyncio.current_task() if alone else None)
 
     def remove(self, call: RunningCall) -> None:
         self._calls.pop(call, None)

@@ -32,5 +32,11 @@ class RealtimeProtocol(WebSocketsSansIOProtocol):
             # A refusal over HTTP completes the handshake; uvicorn would complain that nothing did.
             self.handshake_complete = True
 
+    def on_task_complete(self, task: "asyncio.Task[None]") -> None:
+        super().on_task_complete(task)
+        if not self.writable.is_set():
+            # What waits for a client that takes nothing would keep the connection for ever.
+            self.transport.abort()
+
     def shutdown(self) -> None:
         self._stopping.set()

@@ -35,7 +35,7 @@ class Attendant:
         self._call = call
         self._upstream = upstream
         self._turns = Turns(house, seat, new_id("req"), lambda: None)
-        self._turns.upstream = upstream
+        self._turns.books.upstream = upstream
 
     @classmethod
     def begin(cls, house: House, ticket: Ticket, call: str, upstream: str) -> None:

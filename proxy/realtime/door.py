@@ -121,7 +121,7 @@ async def _open(house: House, wish: Handshake, client: ClientSocket, request_id:
         if upstream is None:
             outcome = "client_gone"
             return None
-        socket, turns.upstream = upstream
+        socket, turns.books.upstream = upstream
         try:
             headers = [*_passing(socket.headers), *our_headers(ticket, admitted)]
             await client.accept(socket.subprotocol, headers)

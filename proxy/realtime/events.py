@@ -24,22 +24,25 @@ prompts belong to the account, as everywhere."""
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client's event asks for. `transcriber`: the model it names for transcriptions. `references`: ids of
-    objects that must be the caller's."""
+    """What a client's event asks for. `model` and `transcriber` are those it names for the session and for
+    transcriptions. `references`: ids of objects that must be the caller's."""
 
     id: str | None = None
     responds: bool = False
+    model: str = ""
     transcriber: str = ""
     references: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a server's event tells. `reported`: a response that is done says what it used."""
+    """What a server's event tells. `reported`: a response that is done says what it used. `model` and `transcriber` are
+    the session's."""
 
     kind: str
     response: str = ""
     reported: bool = False
+    model: str = ""
     transcriber: str = ""
 
 
@@ -57,10 +60,13 @@ def wish_of(message: bytes) -> Wish:
     kind, identifier = event.get("type"), event.get("event_id")
     if kind == "input_audio_buffer.append":
         return NOTHING
+    session = _object(event.get("session")) if kind in _SESSIONS else {}
+    model = session.get("model")
     return Wish(
         identifier if isinstance(identifier, str) else None,
         kind == "response.create",
-        transcriber_of(_object(event.get("session"))) if kind in _SESSIONS else "",
+        model if isinstance(model, str) else "",
+        transcriber_of(session),
         frozenset(_references(event)),
     )
 
@@ -82,7 +88,10 @@ def news_of(message: bytes) -> News | None:
         reported = read_usage(response.get("usage")) is not None
         return News(kind, identifier if isinstance(identifier, str) else "", reported)
     if kind in _SESSIONS_TOLD:
-        return News("session", transcriber=transcriber_of(_object(event.get("session"))))
+        session = _object(event.get("session"))
+        model = session.get("model")
+        named = model if isinstance(model, str) else ""
+        return News("session", model=named, transcriber=transcriber_of(session))
     return News("error") if kind == "error" else None
 
 

@@ -1,6 +1,7 @@
 """A session under way: messages both ways as they came, until one side, a limit or the server ends it."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,13 @@ from proxy.upstream.websocket import Closed, Socket
 
 REFUSED: Final = 1008
 """The closing code where a limit ends a session: policy violation. The reason is the code of the error before it."""
+TRY_AGAIN: Final = 1013
+"""Where the limits can't be checked at present."""
 GOING_AWAY: Final = 1001
+_DEFECT: Final = 1011
+_UNAVAILABLE: Final = 503
+_LAST_SECONDS: Final = 1.0
+"""How long telling and closing may take: a client that takes nothing must not hold anything up."""
 
 _log = structlog.get_logger(__name__)
 
@@ -45,17 +52,20 @@ class Session:
 
     async def run(self) -> None:
         """Returns when both sides are closed, and all is settled."""
-        end = End("stopped", GOING_AWAY)
         try:
             end = await self._relay()
         except Exception:  # noqa: BLE001 - a defect of ours ends the session, and all is settled
             _log.exception("a session failed")
-            end = End("stopped", 1011)
+            end = End("stopped", _DEFECT)
+        except BaseException:
+            self._turns.end("stopped")
+            self._upstream.abort()
+            raise
+        self._turns.end(end.outcome)
+        try:
+            await self._close(end)
         finally:
-            self._turns.end(end.outcome)
-            if end.outcome == "stopped" and end.refusal is None:
-                self._upstream.abort()
-        await self._close(end)
+            self._upstream.abort()
 
     async def _relay(self) -> End:
         sending = asyncio.ensure_future(self._to_upstream())
@@ -120,7 +130,7 @@ class Session:
                 if not await self._tell(error_event(refusal, wish.id)):
                     return End("client_gone", GOING_AWAY)
                 continue
-            self._turns.passed.sent += len(raw)
+            self._turns.books.passed.sent += len(raw)
             try:
                 await self._upstream.send(message)
             except Closed:
@@ -134,11 +144,16 @@ class Session:
             return False
         return True
 
+    async def _take_leave(self, end: End) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                if end.refusal is not None:
+                    await self._tell(error_event(end.refusal))
+                await self._client.close(end.code, end.reason)
+
     async def _close(self, end: End) -> None:
-        if end.refusal is not None and not await self._tell(error_event(end.refusal)):
-            end = End(end.outcome, GOING_AWAY)
         await asyncio.gather(
-            self._client.close(end.code, end.reason),
+            self._take_leave(end),
             self._upstream.close(
                 end.code if end.refusal is None else 1000, "" if end.refusal else end.reason
             ),
@@ -147,5 +162,6 @@ class Session:
 
 def _end(over: Over) -> End:
     if over.refusal is not None:
-        return End(over.outcome, REFUSED, over.refusal.code or over.refusal.type, over.refusal)
+        code = TRY_AGAIN if over.refusal.status == _UNAVAILABLE else REFUSED
+        return End(over.outcome, code, over.refusal.code or over.refusal.type, over.refusal)
     return End(over.outcome, GOING_AWAY)

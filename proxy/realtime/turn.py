@@ -1,37 +1,17 @@
-"""One turn of a session: a hold, and the usage record that takes its place."""
+"""One turn of a session: its hold."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Final
 
-from ledger.usage import Usage
-from ledger.usage_record import Outcome, UsageSource
 from proxy.house import House
 from proxy.identity.principal import Principal
 from proxy.quota.admission import Admitted, Refused
-from proxy.quota.amounts import Amounts
 from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
-from proxy.record import form
 from proxy.ticket import Ticket
-from proxy.unpriced import note
 
 SWITCHED: Final = 101
 """The status of a session that was opened: Switching Protocols."""
-
-
-@dataclass(slots=True)
-class Passed:
-    """Bytes of messages since the last record."""
-
-    sent: int = 0
-    received: int = 0
-
-    def take(self) -> "Passed":
-        taken = replace(self)
-        self.sent = self.received = 0
-        return taken
 
 
 async def take_hold(house: House, ticket: Ticket, *, spoken: bool) -> Admitted:
@@ -98,40 +78,3 @@ class Turn:
 
     def release(self) -> None:
         self._house.settler.release(self.ticket.hold(self.admitted.period_start_ms))
-
-
-def record(
-    house: House,
-    ticket: Ticket,
-    admitted: Admitted,
-    used: tuple[Usage, UsageSource],
-    outcome: Outcome,
-    passed: Passed,
-    *,
-    status: int,
-    upstream: str | None,
-    since: float | None,
-) -> None:
-    """Writes down what was used, in place of the ticket's hold if it has one. `admitted` says when, and in which
-    period; `since` is when it began by the monotonic clock, None for when the ticket was made."""
-    usage, source = used
-    quote, model = ticket.offer.quote, ticket.asked.model
-    note(quote, usage, request_id=ticket.request_id, model=model, measures=house.measures)
-    money = quote.money(usage)
-    started = ticket.started if since is None else since
-    made = ticket.record(
-        at_ms=admitted.at_ms,
-        status=status,
-        outcome=outcome,
-        usage=usage,
-        source=source,
-        money=money,
-        response_bytes=passed.received,
-        first_byte_ms=None,
-        duration_ms=round((monotonic() - started) * 1000),
-        upstream=upstream,
-    )
-    made = replace(made, request_bytes=passed.sent)
-    amounts = Amounts(1, usage.total_tokens, money.price, passed.sent + passed.received)
-    house.settler.settle(ticket.hold(admitted.period_start_ms), amounts, form.write(made))
-    house.measures.settled(made)

@@ -14,20 +14,20 @@ import structlog
 
 from ledger.ids import new_id
 from ledger.usage import Usage
-from ledger.usage_record import Outcome, UsageSource
+from ledger.usage_record import Outcome
 from proxy.errors import Refusal
 from proxy.house import House
 from proxy.meter.realtime import RealtimeMeter, RealtimeUse
 from proxy.quota.admission import Admitted
+from proxy.realtime.books import Books, Used
 from proxy.realtime.chain import Action, Actions, Chain, Do
 from proxy.realtime.events import News, Wish, news_of
 from proxy.realtime.seat import Seat
-from proxy.realtime.turn import SWITCHED, Passed, Turn, record, take_hold
+from proxy.realtime.turn import SWITCHED, Turn, take_hold
 from proxy.ticket import Ticket
 
 _log = structlog.get_logger(__name__)
 
-Used = tuple[Usage, UsageSource]
 _NOTHING: Used = (Usage(), "provider")
 
 
@@ -40,15 +40,14 @@ class Over:
 
 
 class Turns:
-    """`over` is done once the session must end. `upstream` is the name of the one that was reached, if any was."""
+    """`over` is done once the session must end."""
 
     def __init__(
         self, house: House, seat: Seat, request_id: str, stalled: Callable[[], float | None]
     ) -> None:
         """`stalled`: since when the client takes nothing, by monotonic seconds."""
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
-        self.passed = Passed()
-        self.upstream: str | None = None
+        self.books = Books(house, seat)
         self._house = house
         self._seat = seat
         self._request_id = request_id
@@ -58,7 +57,7 @@ class Turns:
         self._counter = house.tokenizers.for_model(seat.asked.model)
         self._turns: dict[int, Turn] = {}
         self._made = 0
-        self._latest: Admitted | None = None
+        self._told_model = ""
         self._transcriber = ""
         self._spoken = True
         self._refusal: Refusal | None = None
@@ -77,6 +76,8 @@ class Turns:
 
     async def may_send(self, wish: Wish) -> None:
         """Returns once what the client wishes may go upstream. Raises Refusal for what may not."""
+        if not self._seat.observes and wish.model not in ("", self._seat.asked.model):
+            raise _other_model(self._seat.asked.model)
         if wish.transcriber:
             self._seat.check(wish.transcriber)
         if wish.references:
@@ -96,7 +97,7 @@ class Turns:
     # -- What the server sends
 
     def saw(self, message: bytes) -> None:
-        self.passed.received += len(message)
+        self.books.passed.received += len(message)
         if self._seat.observes:
             return
         try:
@@ -117,11 +118,18 @@ class Turns:
                 self._began(response)
             case News("response.done", response):
                 self._done(response, use, delivered)
-            case News("session", transcriber=str(transcriber)) if transcriber:
-                self._seat.check(transcriber)
-                self._transcriber = transcriber
+            case News("session", model=model, transcriber=transcriber):
+                self._configured(model, transcriber)
             case News("error"):
                 self._act(self._chain.answered())
+
+    def _configured(self, model: str, transcriber: str) -> None:
+        if model and self._told_model not in ("", model):
+            raise _other_model(self._told_model)
+        self._told_model = model or self._told_model
+        if transcriber:
+            self._seat.check(transcriber)
+            self._transcriber = transcriber
 
     def _began(self, response: str) -> None:
         turn = self._turns.get(self._chain.turn_of(response) or 0)
@@ -143,7 +151,7 @@ class Turns:
             self._act(self._chain.done(use.id, used=True), used, use.model)
             return
         self._act(self._chain.used())
-        self._record(self._seat.other_ticket(new_id("req"), use.model), used, Passed())
+        self.books.beside(use.model, used)
 
     # -- The end
 
@@ -176,10 +184,10 @@ class Turns:
                     # One response speaks at a time; what another beside it has written is not known.
                     used: Used = (Usage(), "unknown") if cut is None else (cut, "tokenizer")
                     cut = None
-                    self._settle(turn, used, outcome, status)
+                    self.books.settle(turn, used, outcome, status)
                 case Do.NOTE:
                     ended: Outcome = "completed" if outcome == "client_gone" else outcome
-                    self._settle(turn, _NOTHING, ended, status)
+                    self.books.settle(turn, _NOTHING, ended, status)
                 case Do.RELEASE if turn is not None:
                     turn.release()
         for task in self._tasks:
@@ -202,7 +210,7 @@ class Turns:
                     turn = self._turns.pop(number or 0, None)
                     if turn is not None:
                         self._house.running.remove(turn)
-                    self._settle(turn, used, "completed", SWITCHED, model)
+                    self.books.settle(turn, used, "completed", SWITCHED, model)
                 case Action(Do.RELEASE, number):
                     turn = self._turns.pop(number or 0)
                     self._house.running.remove(turn)
@@ -216,7 +224,7 @@ class Turns:
 
     async def _hold(self) -> None:
         try:
-            self._seat = await self._seat.again(self._house.identities)
+            self._seat = self.books.seat = await self._seat.again(self._house.identities)
             ticket = self._seat.ticket(new_id("req"), self._transcriber)
             admitted = await take_hold(self._house, ticket, spoken=self._spoken)
         except Refusal as refusal:
@@ -243,8 +251,8 @@ class Turns:
             left=partial(self._end, "client_gone"),
         )
         self._turns[number] = turn
-        self._latest = admitted
-        self._house.running.add(turn)
+        self.books.latest = admitted
+        self._house.running.add(turn, alone=False)
         self._act(self._chain.granted(number))
 
     def _lost(self, number: int) -> None:
@@ -254,38 +262,11 @@ class Turns:
         if self._chain.lost(number):
             self._end("expired")
 
-    def _settle(self, turn: Turn | None, used: Used, outcome: Outcome, status: int, model: str = "") -> None:
-        """Of a response, or of what `model` did instead. Without a turn its response began before there was a hold."""
-        passed = self.passed.take()
-        identifier = new_id("req") if turn is None else turn.request_id
-        if turn is None or model:
-            ticket = self._seat.other_ticket(identifier, model or self._seat.asked.model)
-        else:
-            ticket = turn.ticket
-        self._record(ticket, used, passed, turn, outcome, status)
 
-    def _record(
-        self,
-        ticket: Ticket,
-        used: Used,
-        passed: Passed,
-        turn: Turn | None = None,
-        outcome: Outcome = "completed",
-        status: int = SWITCHED,
-    ) -> None:
-        admitted = self._latest if turn is None else turn.admitted
-        assert admitted is not None, "a session has used nothing before its first hold"
-        try:
-            record(
-                self._house,
-                ticket,
-                admitted,
-                used,
-                outcome,
-                passed,
-                status=status,
-                upstream=self.upstream,
-                since=None if turn is None else turn.began,
-            )
-        except Exception:  # noqa: BLE001 - the session comes to its end; the sweep settles what the hold says
-            _log.exception("a turn could not be settled", request_id=ticket.request_id)
+def _other_model(model: str) -> Refusal:
+    return Refusal(
+        400,
+        f"The model of a session stays what it was ({model}). Open another session for another model.",
+        code="model_not_changeable",
+        param="session.model",
+    )

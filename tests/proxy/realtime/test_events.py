@@ -26,6 +26,7 @@ def written(kind: str, **members: Any) -> bytes:
             written("transcription_session.update", session={"input_audio_transcription": {"model": "a"}}),
             Wish(transcriber="a"),
         ),
+        (written("session.update", session={"model": "gpt-realtime"}), Wish(model="gpt-realtime")),
         (written("conversation.item.create", session=SESSION), Wish()),
         (written("input_audio_buffer.append", audio="AAAA", file_id="x"), NOTHING),
         (

@@ -498,3 +498,37 @@ async def test_a_session_for_transcriptions_holds_and_pays_for_each(theatre: Sys
     assert {(row["model"], json.loads(row["quantities"])["seconds"]) for row in rows} == {("whisper-1", 30)}
     assert all(row["price_nano"] > 0 for row in rows)
     await theatre.quiet()
+
+
+async def test_a_session_keeps_its_model(theatre: System) -> None:
+    tenant = await theatre.tenant()
+    async with upstream(theatre, answer_each), client(theatre, tenant) as connection:
+        await heard(connection)
+        await told(connection, "session.update", session={"model": "gpt-4o-realtime-preview"})
+        assert (await heard(connection))["error"]["code"] == "model_not_changeable"
+        await told(connection, "session.update", session={"model": "gpt-realtime"})
+        assert (await turn(connection))["type"] == "response.done"
+
+
+async def test_a_session_whose_model_changes_all_the_same_ends(theatre: System) -> None:
+    tenant = await theatre.tenant()
+
+    async def play(connection: ServerConnection) -> None:
+        for model in ("gpt-realtime-2025-08-28", "gpt-4o-realtime-preview"):
+            await told(connection, "session.updated", session={"model": model})
+
+    async with upstream(theatre, play), client(theatre, tenant) as connection:
+        for _ in range(2):
+            assert (await heard(connection))["type"] == "session.updated"
+        assert (await heard(connection))["error"]["code"] == "model_not_changeable"
+        assert (await closing(connection)).rcvd is not None
+
+
+async def test_pings_are_answered_here_and_keep_both_sides_alive(theatre: System) -> None:
+    tenant = await theatre.tenant()
+
+    async def deaf(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with upstream(theatre, deaf), client(theatre, tenant) as connection:
+        await asyncio.wait_for(await connection.ping(b"are you there"), SECONDS)
