@@ -14,6 +14,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's line and headers; and of what may come between two pieces of a body."""
 MAX_HEADERS: Final = 200
+MAX_AHEAD: Final = 64
+"""Requests that a client may send before the one under way is answered."""
 
 
 class _Refused(Exception):
@@ -86,6 +88,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.headers) > MAX_HEADERS or (self._quiet > MAX_HEAD and self._head_size() > MAX_HEAD):
             raise _Refused(431, "The head of the request is too large.")
+        if len(self.pipeline) >= MAX_AHEAD:
+            raise _Refused(429, "Too many requests were sent ahead on one connection.")
         declined = self.parser.should_upgrade() and not self._should_upgrade()
         if declined and self._announces_body():
             # The parser takes all that follows for the other protocol's, so the body is lost.

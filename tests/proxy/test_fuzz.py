@@ -263,7 +263,7 @@ def edge(house: System) -> Iterator[System]:
 
 
 async def answered(
-    edge: System, tenant: Tenant, tries: list[tuple[bytes, list[int]]]
+    edge: System, tenant: Tenant, tries: list[tuple[bytes, list[int]]], *, asks_usage: bool = True
 ) -> list[tuple[bytes, bytes]]:
     """What clients get, with and without a stream in turn, of an upstream that says the nth of these and hangs up: the
     answer on the wire, and its body as far as it came."""
@@ -279,8 +279,8 @@ async def answered(
 
     async def ask(number: int) -> tuple[bytes, bytes]:
         asked: dict[str, Any] = dict(BODY)
-        if number % 2:
-            asked |= {"stream": True, "stream_options": {"include_usage": True}}
+        if number % 2 or not asks_usage:
+            asked |= {"stream": True, "stream_options": {"include_usage": asks_usage}}
         more = f"x-client-request-id: {number}\r\nconnection: close\r\n"
         request = written(tenant, "POST", CHAT, json.dumps(asked).encode(), more)
         answer = await said(edge.proxy_url, [request], stay=True)
@@ -338,3 +338,41 @@ async def test_answers_gone_wrong_are_passed_or_refused_and_paid_once(edge: Syst
         assert 500 != found[0] < 600, (data, answer)
     rows = await settled(edge, tenant, len(tries))
     assert {row["outcome"] for row in rows} <= {"completed", "upstream_cut", "upstream_error"}
+
+
+NOISE = (
+    b": comment\n\n", b":\n", b"\n", b"\r\n", b"id: 7\n", b"retry: 10\n\n", b"event: error\ndata: {\"error\":{}}\n\n",
+    b"data: not JSON\n\n", b"data:\ndata:\n\n", b"data: {\r\ndata: }\r\n\r\n", b"garbage\n\n",
+    b"\xff\xfe\n\n", b"\xef\xbb\xbf",
+    b'data: {"usage":null,"choices":[]}\n\n',
+)  # fmt: skip
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[bytes, bytes, list[int]]:
+    """A stream with noise between its events, the same without the usage that was not asked for, and cuts."""
+    sent = passed = b""
+    for event in EVENTS.split(b"\n\n")[:-1]:
+        noise = b"".join(draw(st.lists(st.sampled_from(NOISE[:-1]), max_size=3)))
+        noise += b"" if not noise or noise.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"
+        sent += noise + event + b"\n\n"
+        passed += noise + (b"" if b'"usage"' in event else event + b"\n\n")
+    return sent + b"data: [DONE]\n\n", passed + b"data: [DONE]\n\n", draw(CUTS)
+
+
+def blocks(stream: bytes) -> list[bytes]:
+    """What stands between blank lines, however many they are."""
+    return [block for block in re.split(rb"(?:\r?\n){2,}", stream.strip(b"\r\n")) if block]
+
+
+async def test_of_any_stream_all_passes_but_the_usage_that_was_not_asked_for(edge: System) -> None:
+    tenant = await edge.tenant(unpriced_models="allow")
+    tries = drawn(streams(), 200)
+    heads = [SSE_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunked(sent, 33) for sent, _, _ in tries]
+    framed = [(head, cuts) for head, (_, _, cuts) in zip(heads, tries, strict=True)]
+    answers = await answered(edge, tenant, framed, asks_usage=False)
+    for (sent, passed, _), (_, body) in zip(tries, answers, strict=True):
+        assert blocks(body) == blocks(passed), sent
+    for row in await settled(edge, tenant, len(tries)):
+        assert (row["outcome"], row["usage_source"]) == ("completed", "provider")
+        assert (row["input_tokens"], row["output_tokens"]) == (9, 3)

@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from runtime import ports
-from runtime.http_protocol import MAX_HEAD, MAX_HEADERS, HttpProtocol
+from runtime.http_protocol import MAX_AHEAD, MAX_HEAD, MAX_HEADERS, HttpProtocol
 from tests.sockets import sends_at_once
 from tests.wire import WireClient
 
@@ -252,6 +252,18 @@ async def test_who_leaves_with_another_request_waiting_is_noticed() -> None:
         await app.arrived.wait()
         client.leave(abruptly=True)
         await asyncio.wait_for(app.gone.wait(), 5)
+
+
+async def test_requests_sent_ahead_are_bounded_and_those_within_the_bound_answered() -> None:
+    async with serving() as (url, app):
+        app.go_on.clear()
+        client = await WireClient.connect(url)
+        client.writer.write((GET + b"\r\n") * 5000)
+        await app.arrived.wait()
+        app.go_on.set()
+        answer = await client.read_all()
+        client.leave()
+    assert answer.count(OK) == answer.count(b"HTTP/1.1 ") == len(app.seen) == 1 + MAX_AHEAD
 
 
 async def test_trailers_do_not_become_headers() -> None:
