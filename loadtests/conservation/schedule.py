@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 Kind = Literal[
     "kill_proxy",
@@ -14,16 +14,7 @@ Kind = Literal[
     "restart_postgres",
     "change_plan",
 ]
-KINDS: Final[tuple[Kind, ...]] = (
-    "kill_proxy",
-    "kill_drain",
-    "kill_worker",
-    "freeze_redis",
-    "restart_redis",
-    "freeze_postgres",
-    "restart_postgres",
-    "change_plan",
-)
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 class Fault(NamedTuple):
