@@ -12,7 +12,7 @@ from proxy.meter.bounds import output_bound
 from proxy.meter.duration import NO_AUDIO, Length, length_of
 from proxy.meter.image_answers import images
 from proxy.meter.metering import Request
-from proxy.meter.meters import chat, responses
+from proxy.meter.meters import chat, container, responses
 from proxy.meter.models import family_of
 from proxy.meter.pictures import pictures_given
 from proxy.meter.prompt import Estimate, count_prompt
@@ -23,7 +23,7 @@ from proxy.meter.transcription import transcription
 from proxy.meter.videos import videos
 
 _ONE_MORE_A_MESSAGE: Final = ("gpt-3.5-turbo", "gpt-35-turbo")
-_AS_ASKED: Final = frozenset({images, speech, transcription, videos})
+_AS_ASKED: Final = frozenset({container, images, speech, transcription, videos})
 """Meters that tell from the request alone what its answer comes to."""
 _SPOKEN_TOKENS_PER_SECOND: Final = 10
 _LEAST_SPOKEN: Final = 256
