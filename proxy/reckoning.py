@@ -66,6 +66,12 @@ class Reckoning:
         if encoding:
             self._decoder = decoder_for(encoding)
             self._unreadable = self._decoder is None
+            if self._unreadable:
+                _log.warning(
+                    "an answer comes in an encoding that can't be read here, so all that was held is charged",
+                    request_id=self._ticket.request_id,
+                    encoding=encoding.decode("ascii", "replace"),
+                )
 
     def is_stream(self) -> None:
         if self._is_read:

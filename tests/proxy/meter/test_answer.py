@@ -2,7 +2,9 @@
 
 import gzip
 import zlib
+from collections.abc import Callable
 
+import brotli
 import orjson
 import pytest
 
@@ -46,7 +48,13 @@ def test_no_answer_is_nothing(tokenizers: Tokenizers) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "fold"), [(b"gzip", gzip.compress), (b" GZIP ", gzip.compress), (b"deflate", zlib.compress)]
+    ("encoding", "fold"),
+    [
+        (b"gzip", gzip.compress),
+        (b" GZIP ", gzip.compress),
+        (b"deflate", zlib.compress),
+        (b"br", brotli.compress),
+    ],
 )
 def test_a_compressed_answer_is_read_in_any_pieces(encoding: bytes, fold: object) -> None:
     assert callable(fold)
@@ -56,19 +64,22 @@ def test_a_compressed_answer_is_read_in_any_pieces(encoding: bytes, fold: object
     assert b"".join(decoder.decode(folded[i : i + 5]) for i in range(0, len(folded), 5)) == BODY
 
 
-def test_what_unfolds_to_too_much_is_refused() -> None:
-    decoder = decoder_for(b"gzip")
+@pytest.mark.parametrize(("encoding", "fold"), [(b"gzip", gzip.compress), (b"br", brotli.compress)])
+def test_what_unfolds_to_too_much_is_refused(encoding: bytes, fold: Callable[[bytes], bytes]) -> None:
+    decoder = decoder_for(encoding)
     assert decoder is not None
     with pytest.raises(ValueError, match="too much"):
-        decoder.decode(gzip.compress(bytes(64 * 1024 * 1024)))
+        decoder.decode(fold(bytes(64 * 1024 * 1024)))
 
 
-def test_what_is_not_of_the_encoding_is_refused() -> None:
-    decoder = decoder_for(b"gzip")
+@pytest.mark.parametrize(("encoding", "reason"), [(b"gzip", "incorrect header"), (b"br", "decoder")])
+def test_what_is_not_of_the_encoding_is_refused(encoding: bytes, reason: str) -> None:
+    decoder = decoder_for(encoding)
     assert decoder is not None
-    with pytest.raises(ValueError, match="incorrect header"):
-        decoder.decode(BODY)
+    with pytest.raises(ValueError, match=reason):
+        decoder.decode(b"\xff" + BODY)
 
 
 def test_an_encoding_that_is_not_known_is_said_to_be() -> None:
-    assert decoder_for(b"br") is None
+    assert decoder_for(b"zstd") is None
+    assert decoder_for(b"gzip, br") is None
