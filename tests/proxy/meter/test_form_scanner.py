@@ -52,6 +52,8 @@ def test_parts_are_found_however_the_body_is_cut(
     "body",
     [
         part("a", b"1")[:-2] + b"--B0--",
+        part("a", b"12")[:-2] + b"--B0--",
+        part("a", b"1\n")[:-2] + part("b", b"2") + b"--B0--",
         part("a", b"\n--B0\nname=b") + b"--B0--",
         part("a", b"", is_file=True).replace(b"\r\n\r\n", b"\r\n\r\n--B0\r\n", 1) + b"--B0--",
         part("a", b"1") + b"--B0 \r\n" + part("b", b"2")[6:] + b"--B0--",
