@@ -1,6 +1,6 @@
 """Errors in OpenAI's shape."""
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -37,6 +37,12 @@ class Refusal(Exception):
             "code": self.code,
         }
         return orjson.dumps({"error": error})
+
+
+DEFECT: Final = Refusal(
+    500, "The server had an error while processing your request.", type="server_error", code="internal_error"
+)
+"""Of ours: answered like any error."""
 
 
 def invalid_key(message: str) -> Refusal:

@@ -16,7 +16,7 @@ from proxy.call import Call
 from proxy.endpoints import asked as body
 from proxy.endpoints.catalogue import Match, find
 from proxy.endpoints.forms import content_type_of
-from proxy.errors import Refusal
+from proxy.errors import DEFECT, Refusal
 from proxy.house import House
 from proxy.identity.attribution import project_of
 from proxy.identity.credentials import bearer
@@ -49,10 +49,6 @@ from proxy.upstream.alias import named
 DEPLOYMENT: Final = "tollkeeper.deployment"
 """Where the ASGI scope holds the model that an Azure path names; empty, or absent, where none did."""
 
-_DEFECT: Final = Refusal(
-    500, "The server had an error while processing your request.", type="server_error", code="internal_error"
-)
-
 _log = structlog.get_logger(__name__)
 
 
@@ -68,7 +64,7 @@ async def travel(house: House, scope: Scope, receive: Receive, send: Send) -> No
         return
     except Exception:  # noqa: BLE001 - a defect of ours is answered like any error, and nothing is held
         _log.exception("a request could not be admitted", request_id=request_id)
-        await _refuse(house, request_id, _DEFECT, scope, send)
+        await _refuse(house, request_id, DEFECT, scope, send)
         return
     await call.run()
 

@@ -11,7 +11,7 @@ import structlog
 from ledger.ids import new_id
 from ledger.usage_record import Outcome
 from proxy.endpoints.asked import label_of
-from proxy.errors import Refusal
+from proxy.errors import DEFECT, Refusal
 from proxy.house import House
 from proxy.identity.attribution import project_of
 from proxy.identity.ephemeral import Pass, is_ephemeral
@@ -36,9 +36,6 @@ from proxy.upstream.websocket import Refused, Socket, Unreachable
 STOPPING: Final = "tollkeeper.stopping"
 """The extension of the ASGI scope in which the server says that it stops, by setting `event` (asyncio.Event)."""
 
-_DEFECT: Final = Refusal(
-    500, "The server had an error while processing your request.", type="server_error", code="internal_error"
-)
 _log = structlog.get_logger(__name__)
 
 
@@ -56,7 +53,7 @@ async def attend(house: House, scope: Scope, receive: Receive, send: Send) -> No
         return
     except Exception:  # noqa: BLE001 - a defect of ours is answered like any error, and nothing is held
         _log.exception("a session could not be opened", request_id=request_id)
-        await _refuse(client, _DEFECT, request_id)
+        await _refuse(client, DEFECT, request_id)
         return
     if session is not None:
         await session.run()

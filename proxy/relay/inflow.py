@@ -3,8 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from proxy.errors import Refusal
+import structlog
+
+from proxy.errors import DEFECT, Refusal
 from proxy.relay.asgi import BODY_SECONDS, ClientGone, Headers, Receive, declared, too_large, until_gone
+
+_log = structlog.get_logger(__name__)
 
 
 class Inflow:
@@ -47,6 +51,12 @@ class Inflow:
             return await self._piece()
         except Refusal as refusal:
             self.refusal = refusal
+            raise
+        except ClientGone:
+            raise
+        except Exception:
+            _log.exception("a body that passes could not be looked at")
+            self.refusal = DEFECT
             raise
 
     async def _piece(self) -> bytes:

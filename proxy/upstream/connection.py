@@ -17,7 +17,8 @@ _STALE_WITHIN: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Bounds in seconds. The first runs from the request, or its latest piece, to the response's head."""
+    """Bounds in seconds. The first runs from the request, or its last piece, to the response's head, the second while
+    nothing moves: no bytes of the response come, or none of a request in pieces are taken."""
 
     first_byte: float
     between_bytes: float
@@ -136,7 +137,7 @@ class Connection(asyncio.Protocol):
             else:
                 transport.write(piece)
             if self._writable is not None:
-                self._patient(exchange, self._patience.first_byte)
+                self._patient(exchange, self._patience.between_bytes)
                 await self._writable  # bounded by the deadline, which drops the connection and this task
                 self._patient(exchange, math.inf)
         if chunked:

@@ -327,7 +327,7 @@ async def test_a_body_in_pieces_is_not_read_faster_than_the_upstream_takes_it(pl
 
     given: list[int] = []
     released = asyncio.Event()
-    scene = await play(behave, first_byte_timeout=0.3)
+    scene = await play(behave, between_bytes_timeout=0.3)
     failure = await scene.post(Streamed(pieces())).failed()
     assert failure.kind == "timeout_first_byte"
     assert 0 < len(given) < 500
