@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import AzureOpenAI
+from openai import AsyncAzureOpenAI, AzureOpenAI
 
 from tests.system import System, Tenant, system
 
@@ -201,3 +201,25 @@ async def test_an_id_in_a_path_of_azures_is_the_tenants_own(
         for path in (f"/openai/responses/{mine}?api-version=2024-10-21", f"/openai/v1/responses/{mine}"):
             answer = await other.get(path)
             assert answer.status_code == 404, json.dumps(answer.json())
+
+
+async def test_a_realtime_session_with_a_deployment(plane: System, tenant: Tenant) -> None:
+    url = plane.proxy_url.replace("http://", "ws://") + "/openai"
+    async with AsyncAzureOpenAI(
+        azure_endpoint=plane.proxy_url,
+        websocket_base_url=url,
+        api_key=tenant.key,
+        api_version="2024-10-01-preview",
+    ) as client:
+        options: Any = {"extra_headers": {"x-client-request-id": tenant.organization_id}}
+        async with client.realtime.connect(model="gpt-realtime", **options) as connection:
+            assert (await connection.recv()).type == "session.created"
+            await connection.response.create()
+            async for event in connection:
+                if event.type == "response.done":
+                    break
+    [row] = await plane.records(tenant, 1)
+    assert (row["endpoint"], row["model"], row["status"]) == ("/v1/realtime", "gpt-realtime", 101)
+    assert row["output_tokens"] > 0
+    [entry] = (await plane.books(client_request_id=tenant.organization_id))["requests"]
+    assert entry["model"] == "gpt-realtime"

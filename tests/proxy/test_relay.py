@@ -2,14 +2,16 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 
 import brotli
 import httpx
 import pytest
 
+from proxy.endpoints.catalogue import CATALOGUE
 from tests.proxy.edge import BODY, CHAT, exchanged, parsed, row_of, upstream, written
-from tests.proxy.upstream.raw_server import saying_once
+from tests.proxy.upstream.raw_server import Peer, saying_once
 from tests.system import System, Tenant, system
 from tests.wire import WireClient
 
@@ -247,3 +249,29 @@ async def test_a_path_goes_upstream_written_in_one_way(edge: System, tenant: Ten
         disguised = path.replace("/v1/resp", "/v1/%72esp").replace("/resp_", "/%72esp%5f")
         assert parsed(await exchanged(edge, tenant, "GET", disguised + "?a=%62"))[0] == 200
         assert [head.split(b" ")[1] for head in server.heads] == [f"{path}?a=%62".encode()]
+
+
+async def test_head_is_answered_wherever_get_is(edge: System, tenant: Tenant) -> None:
+    kinds = {kind for endpoint in CATALOGUE for kind in re.findall(r"\{(\w+)\}", endpoint.template)}
+    names = {kind: f"{kind}_{tenant.organization_id}" for kind in kinds}
+    await edge.own(tenant, list(names.values()))
+    paths = [endpoint.template.format_map(names) for endpoint in CATALOGUE if endpoint.method == "GET"]
+    async with upstream(edge, behaviour=bodiless) as server:
+        for path in paths:
+            status, _, body = parsed(await exchanged(edge, tenant, "HEAD", path))
+            assert (status, body) == (200, b""), path
+        assert len(server.heads) == len(paths)
+    rows = await edge.records(tenant, len(paths))
+    assert {(row["outcome"], row["price_nano"], row["response_bytes"]) for row in rows} == {
+        ("completed", 0, 0)
+    }
+    await edge.quiet()
+
+
+async def bodiless(peer: Peer) -> None:
+    """Answers HEAD by a head alone, and GET, as lists are asked for, by an empty list."""
+    while True:
+        head, _ = await peer.request()
+        listed = b'{"object":"list","data":[],"has_more":false}'
+        is_head = head.startswith(b"HEAD ")
+        await peer.say(OK + b"content-length: 1234\r\n\r\n" if is_head else sized(OK, listed))
