@@ -51,9 +51,13 @@ class Attendant:
             transcribes(session_of(ticket.asked.request)),
         )
         attendant = cls(house, seat, call, upstream)
-        house.attendants.add(asyncio.get_running_loop().create_task(attendant.run()), upstream, call)
+        house.attendants.add(asyncio.get_running_loop().create_task(attendant.run()))
 
     async def run(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if not await self._house.attendants.lease(task, self._upstream, self._call):
+            return
         outcome: Outcome = "stopped"
         try:
             outcome = await self._attend()

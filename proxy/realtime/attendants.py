@@ -32,14 +32,24 @@ class Attendants:
         self._clock = clock
         self._route = route
         self._ttl_ms = ttl_ms
-        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leases: dict[asyncio.Task[None], str] = {}
 
-    def add(self, task: "asyncio.Task[None]", upstream: str, call: str) -> None:
-        """`task` attends to the call until that is over, or hung up."""
-        lease = f"{upstream} {call}"
-        self._tasks[task] = lease
+    def add(self, task: "asyncio.Task[None]") -> None:
+        """`task` is one that attends to a call."""
+        self._tasks.add(task)
         task.add_done_callback(self._done)
-        self._send("ZADD", keys.CALLS, self._clock.now_ms() + self._ttl_ms, lease)
+
+    async def lease(self, task: "asyncio.Task[None]", upstream: str, call: str) -> bool:
+        """Whether the call is `task`'s to attend to until that ends: not where somebody attends to it already."""
+        lease = f"{upstream} {call}"
+        try:
+            new = await self._redis.send("ZADD", keys.CALLS, "NX", self._clock.now_ms() + self._ttl_ms, lease)
+        except (RedisUnavailable, RedisReplyError):
+            new = 1  # better twice than not at all
+        if new:
+            self._leases[task] = lease
+        return bool(new)
 
     async def watch(self) -> None:
         """Renews leases, and hangs up what nobody attends to. Runs until cancelled."""
@@ -61,7 +71,7 @@ class Attendants:
     async def _look(self) -> None:
         seconds, _ = await self._redis.send("TIME")
         now_ms = int(seconds) * 1000
-        for lease in self._tasks.values():
+        for lease in self._leases.values():
             self._send("ZADD", keys.CALLS, now_ms + self._ttl_ms, lease)
         lapsed = await self._redis.send("ZRANGEBYSCORE", keys.CALLS, "-inf", now_ms, "LIMIT", 0, _AT_ONCE)
         for each in lapsed:
@@ -72,8 +82,9 @@ class Attendants:
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         """One that was cancelled has not hung up: its lease lapses, and another process does."""
-        lease = self._tasks.pop(task)
-        if not task.cancelled() and task.exception() is None:
+        self._tasks.discard(task)
+        lease = self._leases.pop(task, None)
+        if lease is not None and not task.cancelled() and task.exception() is None:
             self._send("ZREM", keys.CALLS, lease)
 
     def _send(self, *command: str | bytes | int) -> None:

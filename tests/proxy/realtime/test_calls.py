@@ -186,6 +186,28 @@ async def test_whose_call_it_is_may_listen_and_is_not_charged_twice(
     await theatre.quiet()
 
 
+async def test_a_call_is_attended_to_once_however_often_it_is_taken(
+    theatre: System, provider: Provider
+) -> None:
+    provider.answers[f"{CALLS}/rtc_1/accept"] = (200, {}, b"")
+    provider.later = [DONE]
+    tenant = await theatre.tenant()
+    await offered(theatre, tenant)
+    await joined(provider)
+    async with theatre.client(tenant) as caller:
+        for _ in range(2):
+            taken = await caller.post(
+                f"{CALLS}/rtc_1/accept", json={"type": "realtime", "model": "gpt-realtime"}
+            )
+            assert taken.status_code == 200
+    provider.wakes.set()
+    rows = await theatre.records(tenant, 4)
+    assert sum(row["output_tokens"] for row in rows) == 7
+    assert len(provider.sessions) == 1
+    provider.ended("rtc_1").set()
+    await theatre.quiet()
+
+
 async def test_a_browser_calls_by_its_ephemeral_key(theatre: System, provider: Provider) -> None:
     provider.answers[SECRETS] = (200, {}, given(2_000_000_000))
     tenant = await theatre.tenant()
