@@ -7,6 +7,7 @@ from typing import Final
 
 from ledger.usage import Usage
 from proxy.endpoints.asked import Asked
+from proxy.errors import Refusal
 from proxy.meter.answer import JsonAnswer
 from proxy.meter.bounds import output_bound
 from proxy.meter.duration import NO_AUDIO, Length, length_of
@@ -49,7 +50,8 @@ _NOTHING: Final = Foreseen()
 
 
 def foresee(asked: Asked, tokenizers: Tokenizers) -> Foreseen:
-    """Takes as long as counting the prompt does: that of a large body is for a thread."""
+    """Takes as long as counting the prompt does: that of a large body is for a thread. Raises Refusal 400 where what
+    would be paid for is missing."""
     if asked.endpoint.opens == "call":
         # It costs nothing by itself, but is pointless without room for a response.
         family = family_of(asked.model)
@@ -71,6 +73,8 @@ def foresee(asked: Asked, tokenizers: Tokenizers) -> Foreseen:
 def _as_asked(asked: Asked, prompt_tokens: int, tokenizers: Tokenizers) -> Foreseen:
     """Of what is made, not written: the most that its meter can say where no answer tells."""
     meter, output = asked.endpoint.meter, 0
+    if meter is speech and not isinstance(asked.request.get("input"), str):
+        raise Refusal(400, "Invalid type for 'input': expected a text.", code="invalid_type", param="input")
     if meter is images:
         prompt_tokens += pictures_given(asked.model, asked.request, asked.form)
     audio = _audio(asked) if meter is transcription else NO_AUDIO
@@ -93,9 +97,14 @@ def _as_asked(asked: Asked, prompt_tokens: int, tokenizers: Tokenizers) -> Fores
 def _audio(asked: Asked) -> Length:
     """Of several files the longest: which of them is heard is the provider's to say."""
     files = [] if asked.form is None else asked.form.files
-    return max(
-        (length_of(bytes(value)) for _, value in files), key=lambda each: each.seconds, default=NO_AUDIO
-    )
+    if not files:
+        raise Refusal(
+            400,
+            "Missing required parameter: 'file', in a form (multipart/form-data).",
+            code="missing_required_parameter",
+            param="file",
+        )
+    return max((length_of(bytes(value)) for _, value in files), key=lambda each: each.seconds)
 
 
 def _calls(asked: Asked) -> dict[str, int]:

@@ -24,9 +24,10 @@ class Inflow:
         headers: Headers,
         most: int,
         look: Callable[[bytes, bool], Awaitable[None]],
+        patience: float = BODY_SECONDS,
     ) -> None:
-        """At most `most` bytes. `look` sees each piece, and whether it is the last, before it passes, and raises
-        Refusal for what may not."""
+        """At most `most` bytes, of which the next come within `patience` seconds. `look` sees each piece, and whether
+        it is the last, before it passes, and raises Refusal for what may not."""
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.refusal: Refusal | None = None
         self.passed = 0
@@ -35,6 +36,7 @@ class Inflow:
         self._receive = receive
         self._most = most
         self._look = look
+        self._patience = patience
         self._asked = False
         self._more = True
         self._watch: asyncio.Future[None] | None = None
@@ -62,7 +64,7 @@ class Inflow:
     async def _piece(self) -> bytes:
         try:
             self._asked = True
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._patience):
                 message = await self._receive()
         except TimeoutError:
             raise Refusal(

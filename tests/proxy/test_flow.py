@@ -64,9 +64,12 @@ async def played(postgres: Postgres, valkey: Valkey) -> AsyncIterator[Stage]:
     server = RawServer(behave)
     origin = await server.start()
     url = f"http://{origin.authority.decode()}/v1"
-    with system(
-        postgres.url(name), valkey.url(12), OPENAI_BASE_URL=url, TOLLKEEPER_MAX_UPLOAD_BYTES=str(2 * LARGE)
-    ) as house:
+    settings = {
+        "OPENAI_BASE_URL": url,
+        "TOLLKEEPER_MAX_UPLOAD_BYTES": str(2 * LARGE),
+        "TOLLKEEPER_SHUTDOWN_GRACE_SECONDS": "1",
+    }
+    with system(postgres.url(name), valkey.url(12), **settings) as house:
         house.start("drain", "proxy")
         made = Stage(house, server, lambda _: asyncio.sleep(0), await house.tenant())
         yield made
@@ -353,6 +356,27 @@ async def test_who_asks_first_and_is_over_a_limit_sends_nothing(stage: Stage) ->
     for client in (first, second):
         client.leave()
     assert len(await stage.house.records(tenant, 1)) == 1
+
+
+async def test_a_server_that_stops_ends_uploads_and_records_them(stage: Stage) -> None:
+    arrived = asyncio.Event()
+
+    async def behave(peer: Peer) -> None:
+        await peer.reader.readuntil(PIECE)
+        arrived.set()
+        await peer.gone()
+
+    stage.behave = behave
+    client = await begin(stage, "/v1/files", b"content-length: 1000000")
+    client.writer.write(HEAD + PIECE)
+    await asyncio.wait_for(arrived.wait(), 10)
+    await asyncio.to_thread(stage.house.stop, "proxy")
+    await asyncio.wait_for(stage.server.left.get(), 10)
+    client.leave()
+    await asyncio.to_thread(stage.house.start, "proxy")
+    [row] = await stage.house.records(stage.tenant, 1)
+    assert (row["outcome"], row["request_bytes"]) == ("stopped", len(HEAD + PIECE))
+    await no_hold(stage.house, stage.tenant)
 
 
 async def test_who_asks_first_is_not_asked_where_no_upstream_answers(stage: Stage) -> None:

@@ -171,6 +171,25 @@ async def test_a_drawing_that_cannot_be_metered_is_refused(house: System) -> Non
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "not_metered")
 
 
+@pytest.mark.parametrize("said", [None, 7, ["Hello"], {"text": "Hello"}])
+async def test_speech_of_what_is_no_text_is_refused(house: System, said: Any) -> None:
+    tenant = await house.tenant()
+    async with house.client(tenant) as client:
+        refused = await client.post(SPEECH, json={"model": "tts-1", "voice": "alloy", "input": said})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input")
+
+
+async def test_hearing_without_a_file_is_refused(house: System) -> None:
+    tenant = await house.tenant()
+    fields = {"model": (None, "whisper-1"), "file": (None, "not a file")}
+    async with house.client(tenant) as client:
+        for refused in (
+            await client.post(HEARD, files=fields),
+            await client.post(HEARD, json={"model": "whisper-1", "url": "https://sounds.invalid/1.wav"}),
+        ):
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, "file")
+
+
 async def test_a_model_of_sound_without_a_price_is_refused(house: System) -> None:
     tenant = await house.tenant()
     async with house.client(tenant) as client:
