@@ -207,7 +207,8 @@ def main() -> None:
             period["default"] |= kinds
     for name in additions["batched_at_half"]:
         for period in models[name]["prices"]:
-            period["batch"] = {kind: figure(Decimal(rate), 2) for kind, rate in period["default"].items()}
+            tokens = {kind: rate for kind, rate in period["default"].items() if kind in ("input", "output")}
+            period["batch"] = {kind: figure(Decimal(rate), 2) for kind, rate in tokens.items()}
     head = {
         "provider": "openai",
         "source": f"genai-prices {version('genai-prices')}",

@@ -212,7 +212,14 @@ def test_training_has_a_price_where_a_model_can_be_tuned(openai: PriceList) -> N
 
 
 @pytest.mark.parametrize(
-    "model", ["text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002", "gpt-4o"]
+    "model",
+    [
+        "text-embedding-3-small",
+        "text-embedding-3-large",
+        "text-embedding-ada-002",
+        "o4-mini-deep-research",
+        "gpt-4o",
+    ],
 )
 def test_a_batch_costs_half(openai: PriceList, model: str) -> None:
     price = openai.price_for(model, NOW)
