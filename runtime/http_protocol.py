@@ -112,7 +112,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(
+            cycle, app if cycle.scope["http_version"] != "1.0" else _without_chunks(cycle, app)
+        )
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -167,3 +169,24 @@ class HttpProtocol(HttpToolsProtocol):
         )
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], lines, body))
+
+
+def _without_chunks(cycle: RequestResponseCycle, app: Any) -> Any:
+    """`app` for a client of HTTP/1.0, which knows no chunks: a body without a length ends with its connection."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        open_ended = False
+
+        async def send_on(message: Any) -> None:
+            nonlocal open_ended
+            if message["type"] == "http.response.start":
+                open_ended = not any(name.lower() == b"content-length" for name, _ in message["headers"])
+                if open_ended:
+                    cycle.chunked_encoding = False
+            elif open_ended:
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, send_on)
+
+    return answer

@@ -36,6 +36,11 @@ class Echo:
         self.arrived = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/pieces":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for piece in (b"one ", b"", b"two ", b"three"):
+                await send({"type": "http.response.body", "body": piece, "more_body": piece != b"three"})
+            return
         if scope["path"] == "/refused":
             await self._answer(send, b"no")
             return
@@ -264,6 +269,16 @@ async def test_requests_sent_ahead_are_bounded_and_those_within_the_bound_answer
         answer = await client.read_all()
         client.leave()
     assert answer.count(OK) == answer.count(b"HTTP/1.1 ") == len(app.seen) == 1 + MAX_AHEAD
+
+
+@pytest.mark.parametrize("connection", [b"", b"connection: keep-alive\r\n"])
+async def test_a_client_of_http_1_0_gets_no_chunks(connection: bytes) -> None:
+    answer, _ = await said(b"GET /pieces HTTP/1.0\r\n" + connection + b"\r\n")
+    assert answer == OK + b"\r\nconnection: close\r\n\r\none two three"
+    answer, _ = await said(b"GET /a HTTP/1.0\r\n" + connection + b"\r\n")
+    assert answer == OK + b"\r\ncontent-length: 9\r\nconnection: close\r\n\r\nyou said "
+    answer, _ = await said(b"HEAD /pieces HTTP/1.0\r\n" + connection + b"\r\n")
+    assert answer == OK + b"\r\nconnection: close\r\n\r\n"
 
 
 async def test_trailers_do_not_become_headers() -> None:
