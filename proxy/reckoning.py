@@ -48,8 +48,8 @@ class Reckoning:
         self._ticket = ticket
         self._admitted = admitted
         self._answer: Answer = JsonAnswer()
-        self._finds = Finds(ticket.asked.endpoint) if brings_objects(ticket.asked) else None
-        endpoint = ticket.asked.endpoint
+        asked, endpoint = ticket.asked, ticket.asked.endpoint
+        self._finds = Finds(endpoint, asked.request) if brings_objects(asked) else None
         self._is_read = endpoint.costs or endpoint.polls is not None or self._finds is not None
         """Whether an answer says anything that matters here: most files that pass do not, however large they are."""
         self._streams = False

@@ -6,6 +6,9 @@ from proxy.meter import meters
 _RESPONSE = "/v1/responses/{response}"
 _CONVERSATION = "/v1/conversations/{conversation}"
 
+_OUTPUT = (("output.id", "part"), ("output.container_id", "part"))
+"""What an answer has brought that was made in the background."""
+
 ENDPOINTS = (
     Endpoint(
         "responses",
@@ -19,9 +22,9 @@ ENDPOINTS = (
     ),
     Endpoint("responses.compact", "POST", "/v1/responses/compact", meters.text, needs_model=True),
     Endpoint("responses.input_tokens", "POST", "/v1/responses/input_tokens"),
-    Endpoint("responses.retrieve", "GET", _RESPONSE, polls="response"),
+    Endpoint("responses.retrieve", "GET", _RESPONSE, polls="response", brings=_OUTPUT),
     Endpoint("responses.delete", "DELETE", _RESPONSE),
-    Endpoint("responses.cancel", "POST", _RESPONSE + "/cancel", polls="response"),
+    Endpoint("responses.cancel", "POST", _RESPONSE + "/cancel", polls="response", brings=_OUTPUT),
     Endpoint("responses.input_items", "GET", _RESPONSE + "/input_items"),
     Endpoint("conversations", "POST", "/v1/conversations", creates="conversation"),
     Endpoint("conversations.retrieve", "GET", _CONVERSATION),

@@ -41,12 +41,15 @@ def brings_objects(asked: Asked) -> bool:
 class Finds:
     """Fed with the events of a stream, or given a whole body; gives each id once."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, request: Mapping[str, Any] | None = None) -> None:
+        """What `request` names itself is not brought by its answer: who invents an id does not come to own it."""
         self.first: str | None = None
         """The object that the call is about; those found beside it are parts of it, or are brought by it."""
         self._endpoint = endpoint
         self._splitter = EventSplitter()
         self._kinds: dict[str, str] = {}
+        self._request = request
+        self._written: bytes | None = None
 
     def in_stream(self, data: bytes) -> list[str]:
         """Ids that this piece of a stream brings to light."""
@@ -88,6 +91,7 @@ class Finds:
         """What `answer` brings; `kind` is its own, None where it is none of the caller's making."""
         if not isinstance(answer, Mapping):
             return []
+        parts: list[tuple[str, str]] = []
         found: list[tuple[str, str]] = []
         own = answer.get("id")
         if kind is not None:
@@ -95,12 +99,20 @@ class Finds:
                 found.append((own, kind))
                 if kind == self._endpoint.creates and self.first is None:
                     self.first = own
-            found += ((each, _PART) for each in brought(answer))
+            parts += ((each, _PART) for each in brought(answer))
         for path, what in self._endpoint.brings:
-            found += ((each, what) for each in _at(answer, path.split(".")))
+            parts += ((each, what) for each in _at(answer, path.split(".")))
+        found += (part for part in parts if not self._is_named(part[0]))
         fresh = [(each, what) for each, what in found if each not in self._kinds]
         self._kinds.update(reversed(fresh))
         return list(dict.fromkeys(each for each, _ in fresh))
+
+    def _is_named(self, identifier: str) -> bool:
+        if not self._request or identifier in self._kinds:
+            return False
+        if self._written is None:
+            self._written = orjson.dumps(self._request)
+        return orjson.dumps(identifier) in self._written
 
 
 def _at(value: Any, path: list[str]) -> Iterator[str]:

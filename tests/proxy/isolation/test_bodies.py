@@ -239,3 +239,28 @@ async def test_the_lines_of_a_batch_name_nobody_elses_objects(
     )
     assert (refused.status, refused.reached) == (404, False), refused.body
     assert (await begun_batch(owner, await lines(owner, CHAT, body)))["status"] == "validating"
+
+
+async def test_what_a_background_answer_brought_is_its_owners(owner: Actor, stranger: Actor) -> None:
+    asked = {"background": True, "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}
+    made = await answered(owner, **asked)
+    done = (await owner.call("GET", f"/v1/responses/{made['id']}")).json
+    [container] = [item["container_id"] for item in done["output"] if "container_id" in item]
+    bodies = (
+        ASKED | {"input": [{"type": "item_reference", "id": done["output"][-1]["id"]}]},
+        tools(type="code_interpreter", container=container),
+    )
+    for body in bodies:
+        refused = await stranger.call("POST", "/v1/responses", json=body)
+        assert (refused.status, refused.reached) == (404, False)
+        assert (await owner.call("POST", "/v1/responses", json=body)).reached
+
+
+async def test_nobody_makes_an_item_ones_own_by_naming_it(owner: Actor, stranger: Actor) -> None:
+    theirs = (await answered(owner))["output"][0]["id"]
+    talk = await MAKERS["conversation"](stranger, {})
+    item = {"type": "message", "id": theirs, "status": "completed", "role": "user", "content": "Hello"}
+    await stranger.call("POST", f"/v1/conversations/{talk}/items", json={"items": [item]})
+    body = ASKED | {"input": [{"type": "item_reference", "id": theirs}]}
+    refused = await stranger.call("POST", "/v1/responses", json=body)
+    assert (refused.status, refused.reached) == (404, False)

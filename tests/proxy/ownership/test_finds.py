@@ -38,6 +38,17 @@ def test_a_response_brings_itself_its_items_and_containers() -> None:
     assert found == {"resp_1": "response", "msg_1": "part", "ci_1": "part", "cntr_1": "part"}
 
 
+def test_what_a_request_names_is_not_brought_by_its_answer() -> None:
+    request = {"items": [{"type": "message", "id": "msg_\u0031", "content": "x"}]}
+    finds = Finds(named("conversations.items.create"), request)
+    assert finds.in_body({"data": [{"id": "msg_1"}, {"id": "msg_2"}]}) == ["msg_2"]
+    assert finds.objects == (("msg_2", "part"),)
+
+
+def test_an_answer_of_the_background_brings_its_items_and_containers_when_it_is_looked_at() -> None:
+    assert kinds("responses.retrieve", RESPONSE) == {"msg_1": "part", "ci_1": "part", "cntr_1": "part"}
+
+
 def test_events_bring_the_same_as_the_whole() -> None:
     finds = Finds(named("responses"))
     events = [
