@@ -117,7 +117,8 @@ class Reckoning:
             measures=self._house.measures,
         )
         money = quote.money(usage)
-        if missing and not money.price:
+        if missing and not money.cost_usd and not ticket.principal.terms.allows_unpriced_models:
+            # The model has no rate at all that counts such things: what was held covers what was asked for.
             usage, source = self._all_that_is_held(), "hold"
             money = quote.money(usage)
         record = ticket.record(

@@ -13,7 +13,8 @@ from proxy.endpoints import asked as body
 from proxy.endpoints.catalogue import find
 from proxy.foreseen import Foreseen
 from proxy.unpriced import asked_for
-from tests.system import System
+from tests.proxy.edge import upstream
+from tests.system import System, system
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -92,3 +93,18 @@ async def test_sound_that_nobody_asked_for_costs_the_dearest_and_is_told_of(
     async with httpx.AsyncClient() as client:
         page = (await client.get(f"{house.proxy_url}/metrics")).text
     assert 'tollkeeper_unpriced_kinds_total{kind="audio_output"}' in page
+
+
+async def test_what_a_model_has_no_rates_for_at_all_is_charged_as_what_was_held(house: System) -> None:
+    counted = {"input_tokens": 10, "output_tokens": 10, "total_tokens": 20}
+    told = orjson.dumps({"created": 1, "data": [{"b64_json": ""}], "usage": counted})
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(told)
+    with system(house.database_url, house.redis_url) as edge:
+        edge.start("proxy")
+        tenant = await edge.tenant()
+        async with upstream(edge, head + told), edge.client(tenant) as client:
+            drawn = {"model": "dall-e-3", "prompt": "A house", "quality": "hd"}
+            assert (await client.post("/v1/images/generations", json=drawn)).content == told
+        [row] = await edge.records(tenant, 1)
+    assert (row["usage_source"], row["output_tokens"]) == ("hold", 0)
+    assert row["cost_nano_usd"] == 80_000_000
