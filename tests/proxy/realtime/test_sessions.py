@@ -133,6 +133,7 @@ async def test_what_does_not_fit_at_all_is_refused_before_there_is_a_socket(thea
     [
         ("", 400, None),
         ("model=gpt-none", 402, "model_not_priced"),
+        ("model=gpt-4o", 402, "model_not_priced"),
         ("model=gpt-realtime&model=o1", 400, "invalid_value"),
     ],
 )
