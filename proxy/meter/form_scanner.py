@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 from proxy.meter.part_head import LONGEST_HEAD, MalformedFormError, PartHead, read_head
 
 LONGEST_TEXT: Final = 1024 * 1024
-_BOUNDARY: Final = re.compile(rb';\s*boundary=(?:"([^"\\]{1,70})"|([^\s;"\\]{1,70}))[ \t]*(?=;|$)', re.I)
+_BOUNDARY: Final = re.compile(
+    rb';\s*boundary=(?:"([^"\\]{0,69}[^"\\\s])"|([^\s;"\\]{1,70}))[ \t]*(?=;|$)', re.I
+)
 _MOST_PARTS: Final = 1000
 
 
@@ -34,7 +36,8 @@ def is_form(content_type: bytes) -> bool:
 def boundary_of(content_type: bytes) -> bytes:
     """Raises MalformedFormError for a content type that is none of a form, or leaves the boundary open."""
     found = _BOUNDARY.findall(content_type)
-    if not is_form(content_type) or len(found) != 1 or content_type.lower().count(b"boundary=") != 1:
+    told = len(re.findall(rb"boundary\s*\*?\d*\*?\s*=", content_type, re.I))
+    if not is_form(content_type) or len(found) != 1 or told != 1:
         raise MalformedFormError("the content type names no boundary of a form")
     quoted, plain = found[0]
     return bytes(quoted or plain)

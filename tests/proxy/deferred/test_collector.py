@@ -376,3 +376,28 @@ async def test_the_worker_collects_by_itself(house: System, tenant: Tenant) -> N
         assert row["output_tokens"] == 12
     finally:
         worker.stop()
+
+
+VIDEO = {"model": "sora-2", "prompt": "A cat", "seconds": "8"}
+
+
+async def test_a_video_that_nobody_looks_for_is_charged_by_its_seconds(house: System, tenant: Tenant) -> None:
+    await post(house, tenant, "/v1/videos", "finish=0", **VIDEO)
+    await waiting(house, tenant, 1)
+    await collect(house)
+    [row] = await house.records(tenant, 1)
+    assert (json.loads(row["quantities"]), row["model"]) == ({"video_second_720p": 8}, "sora-2")
+    assert (row["usage_source"], row["cost_nano_usd"]) == ("provider", 800_000_000)
+    assert await held(house, tenant) == 0
+
+
+async def test_a_video_that_was_deleted_is_charged_as_it_was_asked_for(house: System, tenant: Tenant) -> None:
+    made = await post(house, tenant, "/v1/videos", "finish=600000", **VIDEO)
+    await waiting(house, tenant, 1)
+    async with house.client(tenant) as client:
+        assert (await client.delete(f"/v1/videos/{made['id']}")).status_code == 200
+    await collect(house)
+    [row] = [row for row in await house.records(tenant, 2) if row["model"]]
+    assert (json.loads(row["quantities"]), row["usage_source"]) == ({"video_second_720p": 8}, "hold")
+    assert row["cost_nano_usd"] == 800_000_000
+    assert await held(house, tenant) == 0
