@@ -30,6 +30,7 @@ from runtime import ports
 from runtime.child import Child
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
+from runtime.realtime import RealtimeProtocol
 from runtime.serve import serve
 from tests.system import System, Tenant, prepare, system, until
 from tests.wire import WireClient
@@ -360,7 +361,13 @@ async def proxy_here(plane: Plane, **options: Any) -> AsyncIterator[str]:
     """A proxy beside the plane's own, in this process, with options that no setting has. Its URL."""
     listener = ports.listen("127.0.0.1", 0)
     running = asyncio.create_task(
-        serve(create_app(plane.system.settings, **options), listener, grace_seconds=1, date_header=False)
+        serve(
+            create_app(plane.system.settings, **options),
+            listener,
+            grace_seconds=1,
+            date_header=False,
+            websockets=RealtimeProtocol,
+        )
     )
     url = f"http://127.0.0.1:{ports.number(listener)}"
     await until_ready(url)

@@ -7,7 +7,10 @@ import pytest
 
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
+from tests.proxy.test_failures import plane
 from tests.system import System, prepare, system
+
+__all__ = ["plane"]
 
 HOLD_SECONDS = 3
 
