@@ -223,3 +223,20 @@ async def test_a_realtime_session_with_a_deployment(plane: System, tenant: Tenan
     assert row["output_tokens"] > 0
     [entry] = (await plane.books(client_request_id=tenant.organization_id))["requests"]
     assert entry["model"] == "gpt-realtime"
+
+
+async def test_files_pictures_and_sound(plane: System, tenant: Tenant, client: Any) -> None:
+    file = client.files.create(file=("a.jsonl", b"{}\n"), purpose="batch")
+    assert client.files.content(file.id).content == b"{}\n"
+    assert client.files.delete(file.id).deleted
+    assert client.images.generate(model="dall-e-3", prompt="A cat").data
+    with azure(plane, tenant, azure_deployment="whisper-1") as hearing:
+        assert hearing.audio.transcriptions.create(model="other", file=("a.mp3", b"ID3 of sound")).text
+    rows = await plane.records(tenant, 5)
+    assert [(row["endpoint"], row["model"]) for row in rows] == [
+        ("/v1/files", ""),
+        ("/v1/files/{file}/content", ""),
+        ("/v1/files/{file}", ""),
+        ("/v1/images/generations", "dall-e-3"),
+        ("/v1/audio/transcriptions", "whisper-1"),
+    ]
