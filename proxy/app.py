@@ -95,6 +95,11 @@ class Proxy:
         elif scope["type"] == "websocket" and self._house is not None:
             await attend(self._house, scope, receive, send)
 
+    def stop(self) -> None:
+        """The server is told to stop: the calls that are attended to come to their end while requests still run."""
+        if self._house is not None:
+            self._house.attendants.stopping.set()
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         async with AsyncExitStack() as stack:

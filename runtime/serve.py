@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,12 +39,13 @@ async def serve(
     grace_seconds: float,
     date_header: bool,
     websockets: type[asyncio.Protocol] | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> None:
     """Serves `app` (ASGI, with lifespan) on a bound socket until SIGTERM or SIGINT.
 
     Then takes no new connections, lets running requests end for `grace_seconds`, cancels the others, and
     runs the app's shutdown. `date_header` is off for an app that sends its own. Without `websockets` there
-    are none. Raises ServeError if the app's start-up fails.
+    are none. `on_stop` is called when it is told to stop. Raises ServeError if the app's start-up fails.
     """
     server = _Server(
         uvicorn.Config(
@@ -66,7 +67,7 @@ async def serve(
         )
     )
     with stop_on_signal() as stop:
-        stopping = asyncio.create_task(_exit_when(stop, server))
+        stopping = asyncio.create_task(_exit_when(stop, server, on_stop))
         try:
             await server.serve(sockets=[listener])
         except SystemExit:
@@ -77,6 +78,8 @@ async def serve(
             raise ServeError("the application could not start; see the log")
 
 
-async def _exit_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+async def _exit_when(stop: asyncio.Event, server: uvicorn.Server, on_stop: Callable[[], None] | None) -> None:
     await stop.wait()
     server.should_exit = True
+    if on_stop is not None:
+        on_stop()

@@ -24,5 +24,6 @@ async def command(settings: Settings, _options: argparse.Namespace, _environ: Ma
         grace_seconds=server.shutdown_grace_seconds,
         date_header=False,
         websockets=RealtimeProtocol,
+        on_stop=app.stop,
     )
     return 0
