@@ -24,7 +24,7 @@ from proxy.identity.principal import Principal
 from proxy.life import Action, Life
 from proxy.meter.form_scanner import is_form
 from proxy.offering import Offering
-from proxy.ownership.mentions import mentioned
+from proxy.ownership.mentions import mentioned, mentioned_in_form
 from proxy.ownership.passing import PassingForm
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
@@ -91,9 +91,8 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         if deployment := scope.get(DEPLOYMENT):
             content = named(content, headers, deployment)
         asked = body.read(match.endpoint, content, headers)
-    places = await house.register.require(
-        principal, project_id, match.owned | mentioned(asked.as_json, asked.request)
-    )
+    ids = mentioned(asked.body, asked.request) if asked.form is None else mentioned_in_form(asked.request)
+    places = await house.register.require(principal, project_id, match.owned | ids)
     if match.endpoint.opens == "call":
         asked = for_call(asked, scope["query_string"], given)
     ways = house.route.ways(asked, _keeper(match, places) if given is None else given.upstream)

@@ -39,11 +39,6 @@ class Asked:
         """Bytes of the body, as far as they are known before it has passed."""
         return len(self.body) if self.announced is None else self.announced
 
-    @property
-    def as_json(self) -> bytes:
-        """The body, or what a form says in JSON."""
-        return self.body if self.form is None else orjson.dumps(self.request)
-
 
 def read(endpoint: Endpoint, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Asked:
     """Raises Refusal 400 that names what can't be understood."""

@@ -23,10 +23,11 @@ _PART: Final = "part"
 
 
 def keeps_objects(asked: Asked) -> bool:
-    """Whether the upstream keeps what this request creates: a response unless told not to, a chat if told to."""
+    """Whether the upstream keeps what this request creates: a response unless told not to, a chat if told to, and the
+    sound of one always."""
     match asked.endpoint.creates:
         case "completion":
-            return asked.request.get("store") is True
+            return asked.request.get("store") is True or isinstance(asked.request.get("audio"), Mapping)
         case "response":
             return asked.request.get("store") is not False
         case kind:
@@ -55,9 +56,15 @@ class Finds:
         """Ids that this piece of a stream brings to light."""
         found: list[str] = []
         for event in self._splitter.feed(data):
-            if any(mark in event for mark in _MARKS) and not (self.first and b"chat.completion" in event):
+            if any(mark in event for mark in _MARKS) and not self._repeats(event):
                 found += self._in_event(data_of(event))
         return found
+
+    def _repeats(self, event: bytes) -> bool:
+        """Whether it is one more chunk of a chat: but for the first, only one that begins to sound names anything."""
+        if self.first is None or b"chat.completion" not in event:
+            return False
+        return len(self._kinds) > 1 or b'"audio"' not in event
 
     def in_body(self, answer: Any) -> list[str]:
         """Ids in a decoded JSON answer."""

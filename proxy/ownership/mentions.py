@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import orjson
+
 from proxy.ownership.names import check_names
 
 REFERENCES: Final = frozenset(
@@ -40,14 +42,16 @@ _OWN_CONTENT: Final = {
 """Items that the provider looks up by their id, unless they bring one of these."""
 _FREE_FORM: Final = frozenset({"metadata", "parameters", "schema"})
 """Members whose inside is the caller's own: no reference of the API stands there."""
-_MARKS: Final = (b"_id", b"_file", b'"ft:', b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
+_MARKS: Final = (b"_id", b"_file", b"ft:", b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
 """One of these is in every body that refers to an object: the names themselves, or what can spell them otherwise."""
+_TEXTS: Final = ("prompt", "input")
+"""Fields of forms that are read by models alone."""
 _NO_IDS: Final = frozenset({"auto", "none"})
 
 
 def is_tuned(model: str) -> bool:
     """Whether a model was made by a fine-tuning job, and belongs to who paid for that."""
-    return model.startswith("ft:")
+    return model.strip().lower().startswith("ft:")
 
 
 def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:
@@ -83,6 +87,19 @@ def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:
     return found - _NO_IDS
 
 
+def mentioned_in_form(fields: Mapping[str, Any]) -> set[str]:
+    """As `mentioned`, of a form's fields: also by texts that are JSON themselves."""
+    found = mentioned(orjson.dumps(fields), fields)
+    for name, text in fields.items():
+        if name not in _TEXTS and isinstance(text, str) and text.lstrip().startswith(("{", "[")):
+            try:
+                inner = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                continue
+            found |= mentioned(text.encode(), {name: inner})
+    return found
+
+
 def _named(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -113,9 +130,9 @@ def brought(answer: Mapping[str, Any]) -> Iterator[str]:
         yield from _text(item.get("id"))
         yield from _text(item.get("container_id"))
     for choice in _mappings(answer.get("choices")):
-        message = choice.get("message")
-        if isinstance(message, Mapping) and isinstance(message.get("audio"), Mapping):
-            yield from _text(message["audio"].get("id"))
+        for message in _mappings([choice.get("message"), choice.get("delta")]):
+            if isinstance(message.get("audio"), Mapping):
+                yield from _text(message["audio"].get("id"))
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:

@@ -3,12 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import orjson
-
 from proxy.endpoints import forms
 from proxy.meter.form_scanner import FormScanner
 from proxy.meter.part_head import MalformedFormError
-from proxy.ownership.mentions import mentioned
+from proxy.ownership.mentions import mentioned_in_form
 
 _LONGEST_TEXT: Final = 64 * 1024
 """Of a field that is no file, and so is held until it is known what it says."""
@@ -41,5 +39,4 @@ def _referred(name: str, value: str, *, is_file: bool) -> set[str]:
     if is_file:
         forms.check_file(name)
         return set()
-    request = forms.request_of([(name, value)])
-    return mentioned(orjson.dumps(request), request)
+    return mentioned_in_form(forms.request_of([(name, value)]))

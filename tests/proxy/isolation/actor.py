@@ -16,11 +16,12 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Answered:
-    """`reached`: the provider's own books know of the request."""
+    """`reached`: the provider's own books know of the request; `answered`: they have it as answered."""
 
     status: int
     body: bytes
     reached: bool
+    answered: bool
 
     @property
     def json(self) -> Any:
@@ -42,7 +43,7 @@ class Actor:
             "x-sim": "tokens=2",
         }
         answer = await self.client.request(method, self.house.proxy_url + path, headers=headers, **options)
-        return Answered(answer.status_code, answer.content, await self._reached(name))
+        return Answered(answer.status_code, answer.content, *await self._booked(name))
 
     async def spell(self, method: str, target: str, body: bytes | None = None) -> Answered:
         """As `call`, the request's target just as it is written here."""
@@ -62,7 +63,7 @@ class Actor:
         answer = await wire.read_all()
         wire.leave()
         head, _, content = answer.partition(b"\r\n\r\n")
-        return Answered(int(head.split(b" ", 2)[1]), content, await self._reached(name))
+        return Answered(int(head.split(b" ", 2)[1]), content, *await self._booked(name))
 
     async def made(self, path: str, **options: Any) -> dict[str, Any]:
         """What a POST creates."""
@@ -71,7 +72,8 @@ class Actor:
         made: dict[str, Any] = answer.json
         return made
 
-    async def _reached(self, name: str) -> bool:
+    async def _booked(self, name: str) -> tuple[bool, bool]:
         books = f"{self.house.upstream_url}/simulator/books"
         report = (await self.client.get(books, params={"client_request_id": name})).json()
-        return bool(report["requests"])
+        entries = report["requests"]
+        return bool(entries), any(entry["ended"] == "complete" for entry in entries)

@@ -264,3 +264,28 @@ async def test_nobody_makes_an_item_ones_own_by_naming_it(owner: Actor, stranger
     body = ASKED | {"input": [{"type": "item_reference", "id": theirs}]}
     refused = await stranger.call("POST", "/v1/responses", json=body)
     assert (refused.status, refused.reached) == (404, False)
+
+
+@pytest.mark.parametrize(
+    "field", ["file_id", "FILE_ID", "file_ids[]", "images[0][file_id]", "input_reference[file_id]", "session"]
+)
+@pytest.mark.parametrize(
+    "endpoint",
+    [each for each in CATALOGUE if each.takes in ("form", "upload")],
+    ids=lambda endpoint: endpoint.name,
+)
+async def test_every_form_is_looked_into(
+    owner: Actor, stranger: Actor, endpoint: Endpoint, field: str
+) -> None:
+    theirs = await file(owner, {})
+    value = json.dumps({"file_id": theirs}) if field == "session" else theirs
+    fields = {"model": "gpt-image-1", "prompt": "Hello", "purpose": "user_data", "size": "1024x1024"}
+    own = await make(stranger, endpoint)
+    refused = await stranger.call(
+        "POST",
+        endpoint.template.format(**own),
+        data=fields | {field: value},
+        files={"file": ("a.txt", b"Hello"), "image": ("a.png", b"Hello")},
+    )
+    assert (refused.status, refused.answered) == (404, False), refused.body
+    assert endpoint.takes == "upload" or not refused.reached  # what passes as it comes is broken off

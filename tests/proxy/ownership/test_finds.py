@@ -38,6 +38,19 @@ def test_a_response_brings_itself_its_items_and_containers() -> None:
     assert found == {"resp_1": "response", "msg_1": "part", "ci_1": "part", "cntr_1": "part"}
 
 
+def test_a_chat_brings_its_sound_whole_or_streamed() -> None:
+    sound = {"id": "audio_1", "transcript": ""}
+    whole = {"id": "chatcmpl-1", "choices": [{"message": {"audio": sound}}]}
+    expected = {"chatcmpl-1": "completion", "audio_1": "part"}
+    assert kinds("chat.completions", whole) == expected
+    finds = Finds(named("chat.completions"))
+    deltas: list[dict[str, Any]] = [{"role": "assistant"}, {"audio": sound}, {"audio": {"data": "AAAA"}}]
+    for delta in deltas:
+        chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [{"delta": delta}]}
+        finds.in_stream(b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n")
+    assert dict(finds.objects) == expected
+
+
 def test_what_a_request_names_is_not_brought_by_its_answer() -> None:
     request = {"items": [{"type": "message", "id": "msg_\u0031", "content": "x"}]}
     finds = Finds(named("conversations.items.create"), request)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import Refusal
-from proxy.ownership.mentions import brought, mentioned
+from proxy.ownership.mentions import REFERENCES, brought, mentioned, mentioned_in_form
 
 
 def of(request: dict[str, Any]) -> set[str]:
@@ -41,6 +41,7 @@ def of(request: dict[str, Any]) -> set[str]:
         ({"input": [{"type": "image_generation_call", "id": "ig_1", "result": None}]}, {"ig_1"}),
         ({"items": [{"type": "compaction", "id": "cmp_1", "encrypted_content": ""}]}, {"cmp_1"}),
         ({"data_source": {"source": {"type": "file_id", "id": "file-1"}}}, {"file-1"}),
+        ({"model": " FT:gpt-4o:x::1"}, {" FT:gpt-4o:x::1"}),
         ({"data_source": {"model": "ft:gpt-4o:x::1"}}, {"ft:gpt-4o:x::1"}),
         ({"prompt_cache_options": {"comparison_response_id": "resp_1"}}, {"resp_1"}),
         (
@@ -79,6 +80,25 @@ def test_what_only_looks_like_a_reference_is_none(request_: dict[str, Any]) -> N
 def test_a_reference_cannot_be_hidden_by_escapes() -> None:
     body = b'{"previous\\u005fresponse\\u005fid":"resp_1","input":[{"\\u0069d":"msg_1"}]}'
     assert mentioned(body, orjson.loads(body)) == {"resp_1", "msg_1"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "ids"),
+    [
+        ({"file_id": "file-1"}, {"file-1"}),
+        ({"input_reference": {"file_id": "file-1"}}, {"file-1"}),
+        ({"input_reference": ' {"file_id": "file-1"}'}, {"file-1"}),
+        ({"session": '{"tools": [{"container": "cntr_1"}]}'}, {"cntr_1"}),
+        ({"prompt": '{"file_id": "file-1"}', "other": "{broken", "more": "[1]"}, set()),
+    ],
+)
+def test_a_form_refers_by_its_fields_and_by_json_in_them(fields: dict[str, Any], ids: set[str]) -> None:
+    assert mentioned_in_form(fields) == ids
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_no_body_that_can_refer_to_an_object_is_passed_over(name: str) -> None:
+    assert of({"a": [{name: {"id": "x"}}]}) == {"x"}
 
 
 @pytest.mark.parametrize(
