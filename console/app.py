@@ -26,6 +26,7 @@ from console.errors import method_not_allowed, not_found
 from console.measures import Measures
 from console.openapi import document
 from console.operations import OPERATIONS
+from console.reconciled import reconciled
 from ledger.database import close_pool, open_pool
 from ledger.keys import KeyHasher
 from ledger.redis_client import open_redis
@@ -112,7 +113,8 @@ def _documents() -> list[Route]:
 
 
 def _machinery(measures: Measures) -> list[Route]:
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        measures.reconciled(await reconciled(request.state.services))
         return Response(measures.text(), media_type="text/plain; version=0.0.4")
 
     return [

@@ -1,6 +1,8 @@
 """What Prometheus is told of the console."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from console.reconciled import Reconciled
 
 
 class Measures:
@@ -20,11 +22,27 @@ class Measures:
             ("path",),
             registry=self._registry,
         )
+        self._mended = Gauge(
+            "tollkeeper_reconciliation_mended_counters",
+            "Counters that differed from the ledger and were mended so far",
+            registry=self._registry,
+        )
+        self._reconciled_at = Gauge(
+            "tollkeeper_reconciliation_timestamp_seconds",
+            "When counters and ledger were last compared; 0 for never",
+            registry=self._registry,
+        )
 
     def answered(self, method: str, path: str, status: int, seconds: float) -> None:
         known = method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") else "other"
         self._answers.labels(known, path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
+
+    def reconciled(self, told: Reconciled | None) -> None:
+        """None leaves what was told before."""
+        if told is not None:
+            self._mended.set(told.mended)
+            self._reconciled_at.set(told.at)
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

@@ -10,6 +10,7 @@ from console.api import (
     plans,
     projects,
     quota,
+    reconciliation,
     subscriptions,
     token_packs,
     usage,
@@ -25,6 +26,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *plans.OPERATIONS,
     *subscriptions.OPERATIONS,
     *quota.OPERATIONS,
+    *reconciliation.OPERATIONS,
     *usage.OPERATIONS,
     *audit.OPERATIONS,
 )

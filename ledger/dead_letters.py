@@ -98,6 +98,14 @@ async def still_refused(connection: Connection, number: int, reason: str) -> Non
     )
 
 
+async def payloads(connection: Connection, stream: str, timeout: float) -> list[bytes]:
+    """Of those that lay in the stream and wait to be looked after."""
+    rows = await connection.fetch(
+        "select payload from dead_letter where stream = $1 and closed_at is null", stream, timeout=timeout
+    )
+    return [row["payload"] for row in rows]
+
+
 async def count_open(connection: Connection) -> int:
     return int(await connection.fetchval("select count(*) from dead_letter where closed_at is null"))
 

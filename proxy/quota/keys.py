@@ -7,6 +7,9 @@ from ledger.partitions import tag
 CALLS: Final = "realtime:calls"
 """Leases of the calls that are attended to, of all organizations: by when each lapses."""
 
+RECONCILED: Final = "reconciled"
+"""When the counters were last compared with the ledger, and how many were mended so far."""
+
 
 def hold(partition: int, request_id: str) -> str:
     return f"{tag(partition)}:hold:{request_id}"

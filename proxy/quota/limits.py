@@ -22,6 +22,8 @@ Holder = Literal["organization", "project", "key", "member"]
 HOLDERS: Final[dict[str, Holder]] = {"o": "organization", "p": "project", "k": "key", "m": "member"}
 """Who may carry limits, by what the id of its scope begins with."""
 
+MARKS: Final[dict[Holder, str]] = {holder: mark for mark, holder in HOLDERS.items()}
+
 NANO: Final = 10**9
 GB: Final = 10**9
 

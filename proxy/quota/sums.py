@@ -1,20 +1,28 @@
-"""What the ledger knows of a scope's period: the source that lost counters are rebuilt from."""
+"""What the ledger knows of a scope's period: the source that lost counters are rebuilt from, and compared with."""
 
 from typing import Final
 
-from ledger.database import Pool, reading
+from ledger.database import Connection, Pool, reading
 from ledger.periods import Period
-from proxy.quota.amounts import Amounts
-from proxy.quota.limits import Scope
+from ledger.usage_record import UsageRecord
+from proxy.quota.amounts import NOTHING, Amounts
+from proxy.quota.limits import MARKS, Holder, Scope
 
-_QUERY: Final = """
-    select count(*) filter (where strpos(request_id, '.') = 0) as requests,
-            coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,
-           coalesce(sum(price_nano) filter (where currency = $4), 0)::bigint as money,
-           coalesce(sum(request_bytes + response_bytes), 0)::bigint as traffic
-      from usage
-     where organization_id = $1 and {column} = $5 and occurred_at >= $2 and occurred_at < $3
+_AMOUNTS: Final = """
+    count(*) filter (where strpos(request_id, '.') = 0) as requests,
+    coalesce(sum(input_tokens + output_tokens), 0)::bigint as tokens,
+    coalesce(sum(price_nano) filter (where currency = $4), 0)::bigint as money,
+    coalesce(sum(request_bytes + response_bytes), 0)::bigint as traffic
 """
+_OF_PERIOD: Final = "from usage where organization_id = $1 and occurred_at >= $2 and occurred_at < $3"
+_OF_ONE: Final = f"select {_AMOUNTS} {_OF_PERIOD} and {{column}} = $5"
+_BY_SCOPE: Final = f"""
+    select project_id, key_id, member_id, grouping(project_id, key_id, member_id) as without, {_AMOUNTS}
+      {_OF_PERIOD} and coalesce(place, 0) <= $5
+     group by grouping sets ((), (project_id), (key_id), (member_id))
+"""
+_WITHOUT: Final[dict[int, Holder]] = {7: "organization", 3: "project", 5: "key", 6: "member"}
+"""What is left of a group by the bits of the columns that it is without."""
 
 
 class LedgerSums:
@@ -27,10 +35,39 @@ class LedgerSums:
 
     async def used(self, organization_id: str, scope: Scope, period: Period, currency: str) -> Amounts:
         identifier = scope.id.partition(":")[2]
-        query = _QUERY.format(column=f"{scope.holder}_id")
+        query = _OF_ONE.format(column=f"{scope.holder}_id")
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             row = await connection.fetchrow(
                 query, organization_id, period.start, period.end, currency, identifier, timeout=self._timeout
             )
         assert row is not None  # an aggregate always has its row
         return Amounts(row["requests"], row["tokens"], row["money"], row["traffic"])
+
+
+async def used_by_scope(
+    connection: Connection, organization_id: str, period: Period, currency: str, place: int, timeout: float
+) -> dict[str, Amounts]:
+    """By the scope's id, what was settled up to that place in the organization's stream."""
+    rows = await connection.fetch(
+        _BY_SCOPE, organization_id, period.start, period.end, currency, place, timeout=timeout
+    )
+    found = {f"o:{organization_id}": NOTHING}
+    for row in rows:
+        holder = _WITHOUT[row["without"]]
+        identifier = organization_id if holder == "organization" else row[f"{holder}_id"]
+        if identifier is not None:
+            used = Amounts(row["requests"], row["tokens"], row["money"], row["traffic"])
+            found[f"{MARKS[holder]}:{identifier}"] = used
+    return found
+
+
+def used_by(record: UsageRecord, currency: str) -> tuple[Amounts, tuple[str, ...]]:
+    """What one record adds to these sums, and the scopes that it adds it to."""
+    amounts = Amounts(
+        0 if "." in record.request_id else 1,
+        record.usage.total_tokens,
+        record.price_nano if record.currency == currency else 0,
+        record.request_bytes + record.response_bytes,
+    )
+    ids = {"o": record.organization_id, "p": record.project_id, "k": record.key_id, "m": record.member_id}
+    return amounts, tuple(f"{mark}:{identifier}" for mark, identifier in ids.items() if identifier)

@@ -19,7 +19,7 @@ from proxy.deferred import work
 from proxy.deferred.work import Work, is_work
 from proxy.quota.clock import instant
 from proxy.record import form
-from proxy.record.stream import Entry
+from proxy.record.stream import Entry, place_of
 
 _COLUMNS: Final = {
     "request_id": "text",
@@ -48,9 +48,9 @@ _COLUMNS: Final = {
     "duration_ms": "integer",
     "search_term": "text",
 }
-_TYPES: Final = [*_COLUMNS.values(), *("bigint" for _ in TOKENS), "jsonb"]
+_TYPES: Final = [*_COLUMNS.values(), *("bigint" for _ in TOKENS), "jsonb", "bigint"]
 _INSERT: Final = (
-    f"insert into usage ({', '.join((*_COLUMNS, *TOKENS, 'quantities'))}) "
+    f"insert into usage ({', '.join((*_COLUMNS, *TOKENS, 'quantities', 'place'))}) "
     f"select * from unnest({', '.join(f'${i}::{kind}[]' for i, kind in enumerate(_TYPES, 1))}) "
     "on conflict do nothing"
 )
@@ -136,7 +136,8 @@ class Batches:
         records = [record for record, _ in readable]
         try:
             async with connection.transaction():
-                await connection.execute(_INSERT, *_columns(records), timeout=self._timeout)
+                places = [place_of(entry.id) for _, entry in readable]
+                await connection.execute(_INSERT, *_columns(records), places, timeout=self._timeout)
                 await upstream_objects.store(connection, _objects(records))
                 await deferred_calls.settled(connection, [record.request_id for record in records])
         except _REFUSALS as error:

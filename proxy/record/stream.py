@@ -13,6 +13,7 @@ from proxy.pipeline.replies import successes
 from proxy.quota import keys
 
 GROUP: Final = "drain"
+_PER_MS: Final = 1_000_000
 _CLAIM_AFTER_MS: Final = 5_000
 """A batch that nobody finished for so long is taken over. Doing it twice does no harm: rows are unique."""
 
@@ -25,6 +26,14 @@ class Entry(NamedTuple):
     stream: str
     id: str
     payload: bytes | None
+
+
+def place_of(entry_id: str) -> int | None:
+    """An entry's id as one number, in the order of the stream; None for what lay elsewhere."""
+    ms, _, number = entry_id.partition("-")
+    if not (ms.isdecimal() and number.isdecimal()):
+        return None
+    return int(ms) * _PER_MS + min(int(number), _PER_MS - 1)
 
 
 class UsageStreams:

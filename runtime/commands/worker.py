@@ -9,6 +9,7 @@ from billing_worker.schedule import JOBS, Job
 from config.settings import Settings
 from ledger.database import DatabaseUnavailable
 from proxy.deferred.collector import collecting
+from proxy.reconciliation.repairs import repairing
 from runtime.errors import CommandError, require_stores
 from runtime.exits import stop_on_signal
 from runtime.vault import with_secrets
@@ -22,8 +23,12 @@ def options(parser: argparse.ArgumentParser) -> None:
 async def command(settings: Settings, options: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     require_stores(settings)
     settings = with_secrets(settings, generate=False)
-    async with collecting(settings) as collector:
-        jobs = {**JOBS, "collect": Job(timedelta(seconds=settings.server.collect_seconds), collector.collect)}
+    async with collecting(settings) as collector, repairing(settings) as repairs:
+        jobs = {
+            **JOBS,
+            "collect": Job(timedelta(seconds=settings.server.collect_seconds), collector.collect),
+            "reconcile": Job(timedelta(hours=1), repairs.run, bound=timedelta(minutes=30)),
+        }
         return await _run(settings, options, jobs)
 
 
