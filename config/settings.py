@@ -52,6 +52,7 @@ def _split(value: object) -> object:
 
 
 HttpUrl = Annotated[str, AfterValidator(check_http_url)]
+OneAllowed = Annotated[Allowed, BeforeValidator(read_allowed)]
 Origin = Annotated[str, AfterValidator(check_origin)]
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -175,19 +176,10 @@ class Server(Group):
     shutdown_grace_seconds: Seconds = Field(8.0, alias="TOLLKEEPER_SHUTDOWN_GRACE_SECONDS")
 
 
-def _read_allowed(value: object) -> object:
-    parts = _split(value)
-    return (
-        [read_allowed(part) for part in parts]
-        if isinstance(value, str) and isinstance(parts, list)
-        else parts
-    )
-
-
 class Door(Group):
     """What the proxy lets in beyond its catalogue of metered endpoints, and pages of which origins may call it."""
 
-    allowed: Annotated[tuple[Allowed, ...], BeforeValidator(_read_allowed)] = Field(
+    allowed: Annotated[tuple[OneAllowed, ...], BeforeValidator(_split)] = Field(
         (), alias="TOLLKEEPER_ALLOW_ENDPOINTS"
     )
     cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_split)] = Field(

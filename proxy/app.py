@@ -6,10 +6,9 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
-import orjson
 import structlog
 
 import config
@@ -31,6 +30,7 @@ from proxy.journey import DEPLOYMENT, travel
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
 from proxy.ownership.register import Register
+from proxy.pages import show
 from proxy.pipeline import RedisPipeline, RedisUnavailable
 from proxy.pricing import PriceBook
 from proxy.quota.clock import RedisClock
@@ -54,8 +54,6 @@ _SETTLE_SECONDS: Final = 10.0
 _SPOOL_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.5
 _LISTENER_SECONDS: Final = 2.0
-_PAGES: Final = ("/healthz", "/readyz", "/metrics")
-_WRONG_METHOD: Final = {"type": "invalid_request_error", "param": None, "code": "method_not_supported"}
 _LAST_WORDS_SECONDS: Final = 1.5
 """Of the time that is left when the process stops, what a session needs to close both its sides."""
 
@@ -89,7 +87,8 @@ class Proxy:
             if self._house is not None and path.startswith("/v1"):
                 await travel(self._house, scope, receive, send)
             else:
-                await self._page(scope["method"], path, send)
+                metrics = None if self._house is None else self._house.measures.page
+                await show(scope["method"], path, self._reasons, metrics, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket" and self._house is not None:
@@ -203,24 +202,6 @@ class Proxy:
             stack.push_async_callback(_end, asyncio.create_task(_unceasing(work)))
         self._house, self._redis = house, redis
 
-    async def _page(self, method: str, path: str, send: Send) -> None:
-        if path in _PAGES and method not in ("GET", "HEAD"):
-            error = {"message": f"Not allowed to {method[:20]} on {path} (HINT: use GET)"}
-            await _answer(send, 405, {"error": error | _WRONG_METHOD})
-        elif path == "/healthz":
-            await _answer(send, 200, {"status": "ok"})
-        elif path == "/readyz":
-            reasons = self._reasons()
-            await _answer(send, 503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
-        elif path == "/metrics" and self._house is not None:
-            await _send(send, 200, b"text/plain; version=0.0.4; charset=utf-8", self._house.measures.page())
-        else:
-            error = {
-                "message": "There is nothing here. The API is under /v1.",
-                "type": "invalid_request_error",
-            }
-            await _answer(send, 404, {"error": error | {"param": None, "code": "unknown_url"}})
-
     def _reasons(self) -> list[str]:
         """Why this process can't serve. Postgres away is none: keys and prices are known for a while."""
         reasons = []
@@ -288,13 +269,3 @@ async def _unceasing(work: Callable[[], Awaitable[None]]) -> None:
 async def _end(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.wait([task], timeout=2)
-
-
-async def _answer(send: Send, status: int, content: dict[str, Any]) -> None:
-    await _send(send, status, b"application/json", orjson.dumps(content))
-
-
-async def _send(send: Send, status: int, content_type: bytes, body: bytes) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

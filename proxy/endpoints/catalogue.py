@@ -112,9 +112,19 @@ _ROOT: Final = _tree(CATALOGUE)
 _NOWHERE: Final = _Node()
 
 
+_FIXED: Final = {
+    (each.method, each.template): Match(each, {}, each.template.encode())
+    for each in CATALOGUE
+    if "{" not in each.template
+}
+"""Calls whose path holds no id: most of them."""
+
+
 def find(method: str, path: str, allowed: Sequence[Allowed] = ()) -> Match:
     """The endpoint of a call; `path` is percent-encoded. Raises Refusal: 404 for a path that is not in the catalogue,
     nor `allowed`, 405 for its method. HEAD goes by the endpoint that answers GET."""
+    if (fixed := _FIXED.get((method, path))) is not None:
+        return fixed
     node, ids, written = _locate(path)
     if not node.methods:
         return _find_unknown(method, path, allowed)
