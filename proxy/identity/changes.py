@@ -17,14 +17,18 @@ _log = structlog.get_logger(__name__)
 
 
 async def listen(
-    connect: Callable[[], RedisClient], forget: Callable[[str], None], *, pause: float = 0.5
+    connect: Callable[[], RedisClient],
+    forget: Callable[[str], None],
+    *,
+    quiet: float = _QUIET_SECONDS,
+    pause: float = 0.5,
 ) -> None:
     """Runs until cancelled, on clients of its own. Whenever it begins to hear, everything is forgotten: a message may
     have been missed."""
     while True:
         redis = connect()
         try:
-            await _hear(redis, forget)
+            await _hear(redis, forget, quiet)
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("changes of the ledger can't be heard", error=type(error).__name__)
         finally:
@@ -32,12 +36,12 @@ async def listen(
         await asyncio.sleep(pause)
 
 
-async def _hear(redis: RedisClient, forget: Callable[[str], None]) -> None:
+async def _hear(redis: RedisClient, forget: Callable[[str], None], quiet: float) -> None:
     async with await subscriber(redis) as channel:
         await channel.subscribe(CHANNEL)
         asked = True
         while True:
-            message = await channel.get_message(timeout=_QUIET_SECONDS)
+            message = await channel.get_message(timeout=quiet)
             if message is not None:
                 asked = False
                 if message["type"] == "subscribe":
