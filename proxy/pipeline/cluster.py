@@ -14,7 +14,7 @@ from typing import Final
 from config.redis_cluster import ClusterAddress, Endpoint
 from proxy.pipeline.connection import Connection, Sent
 from proxy.pipeline.node import Bounds, Door, Node
-from proxy.pipeline.replies import Argument, Command, RedisReplyError, RedisUnavailable, Reply
+from proxy.pipeline.replies import Argument, RedisReplyError, RedisUnavailable, Reply
 from proxy.pipeline.slots import SLOTS, ranges, redirection, slot_of
 
 _LOOK_SECONDS: Final = 0.25
@@ -158,8 +158,9 @@ class Cluster:
             _fail(future, f"the cluster does not serve this key now: {code}")
             return True
         again = (future, command, otherwise, since or now)
-        if code == "TRYAGAIN":
-            self._later(lambda: self._send(self._owners[slot_of(_key(command))], again, asking=False))
+        if code == "TRYAGAIN" and command[0] in _SCRIPTS:
+            # Some of its keys have gone and others have not. Its first one says where it belongs.
+            self._later(lambda: self._send(self._owners[slot_of(command[3])], again, asking=False))
             return True
         if code not in ("MOVED", "ASK"):
             return False
@@ -195,10 +196,6 @@ class Cluster:
             if asking:
                 connection.queue((_nobody_waits(), ("ASKING",), None, 0.0))
             connection.queue(sent)
-
-
-def _key(command: Command) -> Argument:
-    return command[3] if command[0] in _SCRIPTS else command[1]
 
 
 def _fail(future: "asyncio.Future[Reply]", reason: str) -> None:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+UP = "start everything with `tollkeeper up`, or set {}"
+
+
 class State(StrEnum):
     GOOD = "good"
     ODD = "odd"  # works, but not as it should
@@ -30,3 +33,8 @@ def odd(subject: str, detail: str, remedy: str) -> Finding:
 
 def bad(subject: str, detail: str, remedy: str) -> Finding:
     return Finding(subject, State.BAD, detail, remedy)
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, in one line."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
