@@ -8,6 +8,7 @@ from proxy.endpoints import asked
 from proxy.endpoints.asked import Asked
 from proxy.endpoints.catalogue import find
 from proxy.errors import Refusal
+from proxy.ownership.mentions import mentioned_in_form
 
 TYPE = b"multipart/form-data; boundary=B"
 EDITS, TRANSCRIPTIONS = "/v1/images/edits", "/v1/audio/transcriptions"
@@ -54,6 +55,7 @@ def test_names_in_brackets_nest() -> None:
     assert got.request["include"] == ["logprobs", "more"]
     assert got.request["chunking_strategy"] == {"type": "server_vad", "threshold": "0.5"}
     assert got.request["images"] == [{"file_id": "file-1"}]
+    assert mentioned_in_form(got.request) == {"file-1"}
 
 
 def test_json_is_taken_where_a_form_is() -> None:

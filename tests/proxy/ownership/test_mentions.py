@@ -149,3 +149,8 @@ def test_odd_bodies_are_read_without_harm(value: Any) -> None:
     if isinstance(value, dict):
         assert all(isinstance(each, str) for each in of(value))
         assert all(isinstance(each, str) for each in brought(value))
+
+
+def test_a_member_that_stands_twice_in_the_text_of_a_field_is_refused() -> None:
+    with pytest.raises(Refusal):
+        mentioned_in_form({"session": '{"file_id": "a", "file_id": "b"}'})
