@@ -18,6 +18,7 @@ from proxy.identity.ephemeral import Pass, is_ephemeral
 from proxy.identity.principal import Principal
 from proxy.meter.realtime import FIRST_TRANSCRIBER
 from proxy.offer import check_endpoint
+from proxy.ownership.mentions import is_tuned
 from proxy.realtime.caller import same_model
 from proxy.realtime.handshake import Handshake, read
 from proxy.realtime.seat import ENDPOINT, Seat, asking
@@ -75,6 +76,8 @@ async def seat_of(house: House, wish: Handshake) -> Seat:
     model = wish.model or (FIRST_TRANSCRIBER if wish.transcribes else "")
     if not model:
         raise Refusal(400, "you must provide a model parameter", param="model")
+    if is_tuned(model):
+        await house.register.require(principal, project_id, {model})
     asked = asking(model, label_of(wish.headers))
     ways = house.route.ways(replace(asked, model=wish.model), None)
     return _checked(house, Seat(principal, project_id, asked, ways, house.prices, wish.transcribes))

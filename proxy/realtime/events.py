@@ -11,6 +11,7 @@ import orjson
 from proxy.errors import Refusal
 from proxy.meter.realtime import transcriber_of
 from proxy.meter.usage import read_usage
+from proxy.ownership.mentions import is_tuned
 
 _TOLD: Final = re.compile(
     rb'"type"\s*:\s*"(?:response\.created|response\.done|error|(?:transcription_)?session\.(?:created|updated))"'
@@ -120,6 +121,8 @@ def _references(event: Mapping[str, Any]) -> set[str]:
                 if name in _REFERENCES:
                     named = member if isinstance(member, list) else [member]
                     found.update(each for each in named if isinstance(each, str))
+                elif name == "model" and isinstance(member, str) and is_tuned(member):
+                    found.add(member)
                 elif name not in ("metadata", "parameters"):
                     waiting.append(member)
     return found

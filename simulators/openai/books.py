@@ -1,8 +1,9 @@
 """The simulator's own books: what it was asked and what it served, counted without anybody's help."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Literal, Protocol
 
 KEPT_REQUESTS = 10_000
@@ -168,13 +169,13 @@ class Books:
     def report(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         """Everything, with the requests that match `wanted` (members of an entry and their values)."""
         ledger = self._ledger
+        entries: Iterable[Entry] = ledger.requests
+        for name, value in wanted.items():
+            member = attrgetter(name)
+            entries = [entry for entry in entries if member(entry) == value]
         return {
             "total": asdict(ledger.total),
             "models": {model: asdict(tally) for model, tally in ledger.models.items()},
             "open_streams": self.open_streams,
-            "requests": [
-                asdict(entry)
-                for entry in ledger.requests
-                if all(getattr(entry, name) == value for name, value in wanted.items())
-            ],
+            "requests": [asdict(entry) for entry in entries],
         }

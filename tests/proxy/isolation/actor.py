@@ -1,6 +1,7 @@
 """One of two tenants: its calls, and whether they came through to the provider."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,12 +38,7 @@ class Actor:
     async def call(self, method: str, path: str, **options: Any) -> Answered:
         """`options` as httpx has them."""
         name = f"isolation-{next(_numbers)}"
-        headers = {
-            "authorization": f"Bearer {self.tenant.key}",
-            "x-client-request-id": name,
-            "x-sim": "tokens=2",
-        }
-        answer = await self.client.request(method, self.house.proxy_url + path, headers=headers, **options)
+        answer = await self._ask(name, method, path, options)
         return Answered(answer.status_code, answer.content, *await self._booked(name))
 
     async def spell(self, method: str, target: str, body: bytes | None = None) -> Answered:
@@ -67,10 +63,18 @@ class Actor:
 
     async def made(self, path: str, **options: Any) -> dict[str, Any]:
         """What a POST creates."""
-        answer = await self.call("POST", path, **options)
-        assert answer.status in (200, 201), (path, answer.body)
-        made: dict[str, Any] = answer.json
+        answer = await self._ask("isolation", "POST", path, options)
+        assert answer.status_code in (200, 201), (path, answer.content)
+        made: dict[str, Any] = answer.json()
         return made
+
+    async def _ask(self, name: str, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+        headers = {
+            "authorization": f"Bearer {self.tenant.key}",
+            "x-client-request-id": name,
+            "x-sim": "tokens=2",
+        }
+        return await self.client.request(method, self.house.proxy_url + path, headers=headers, **options)
 
     async def _booked(self, name: str) -> tuple[bool, bool]:
         books = f"{self.house.upstream_url}/simulator/books"

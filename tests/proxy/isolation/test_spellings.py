@@ -38,12 +38,17 @@ SPELLINGS = {
     "encoded path": "/v1/%72esponses/{id}",
     "absolute": "http://upstream/v1/responses/{id}",
     "doubled version": "/v1/v1/responses/{id}",
+    "Azure's path": "/openai/v1/responses/{id}",
+    "Azure's older path": "/openai/responses/{id}?api-version=2025-04-01-preview",
+    "Azure's path, written twice": "/openai/openai/responses/{id}?api-version=2025-04-01-preview",
+    "a deployment": "/openai/deployments/x/responses/{id}?api-version=2025-04-01-preview",
+    "a deployment and up": "/openai/deployments/..%2f..%2fv1/responses/{id}?api-version=2025-04-01-preview",
     "overlong dot": "/v1/responses/{mine}/%c0%ae%c0%ae/{id}",
 }
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
 async def test_no_spelling_leads_to_what_is_anothers(
     owner: Actor, stranger: Actor, method: str, spelling: str
 ) -> None:
