@@ -83,6 +83,7 @@ class Turns:
         if wish.references:
             await self._house.register.require(self._seat.principal, self._seat.project_id, wish.references)
         responds = wish.responds and not self._seat.observes
+        self._refusal = None  # of a wish that found room after all
         while not (self._chain.may_ask() if responds else self._chain.holds):
             if self._refusal is not None:
                 refusal, self._refusal = self._refusal, None
