@@ -172,6 +172,9 @@ class Server(Group):
     hold_ttl_seconds: Seconds = Field(60.0, alias="TOLLKEEPER_HOLD_TTL_SECONDS")
     spool_max_bytes: int = Field(1024 * MEBIBYTE, ge=1024, alias="TOLLKEEPER_SPOOL_MAX_BYTES")
     """What may lie on the disk of a process for want of Redis; beyond, it admits nothing more."""
+    bounded_percent: int = Field(20, ge=0, le=100, alias="TOLLKEEPER_BOUNDED_PERCENT")
+    """Of what was left of its limits, how much an organization whose plan allows it may use while Redis is away."""
+    bounded_requests_per_minute: int = Field(60, ge=0, alias="TOLLKEEPER_BOUNDED_REQUESTS_PER_MINUTE")
     collect_seconds: Seconds = Field(15.0, alias="TOLLKEEPER_COLLECT_SECONDS")
     shutdown_grace_seconds: Seconds = Field(8.0, alias="TOLLKEEPER_SHUTDOWN_GRACE_SECONDS")
 

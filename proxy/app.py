@@ -30,9 +30,11 @@ from proxy.journey import DEPLOYMENT, travel
 from proxy.measures import Measures
 from proxy.meter.tokenizer import Tokenizers
 from proxy.ownership.register import Register
-from proxy.pages import show
+from proxy.pages import Pages, starting
 from proxy.pipeline import RedisPipeline, RedisUnavailable
 from proxy.pricing import PriceBook
+from proxy.quota.allowance import Allowance
+from proxy.quota.census import Census
 from proxy.quota.clock import RedisClock
 from proxy.quota.gate import Gate
 from proxy.quota.scripts import Scripts
@@ -73,7 +75,7 @@ class Proxy:
         self._client_stall_seconds = client_stall_seconds
         self._cors = Cors(settings.door.cors_origins) if settings.door.cors_origins else None
         self._house: House | None = None
-        self._redis: RedisPipeline | None = None
+        self._pages: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan" and scope["path"].startswith("/openai/"):
@@ -86,9 +88,10 @@ class Proxy:
             path = scope["path"]
             if self._house is not None and path.startswith("/v1"):
                 await travel(self._house, scope, receive, send)
+            elif self._pages is not None:
+                await self._pages.show(scope["method"], path, send)
             else:
-                metrics = None if self._house is None else self._house.measures.page
-                await show(scope["method"], path, self._reasons, metrics, send)
+                await starting(send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket" and self._house is not None:
@@ -128,16 +131,24 @@ class Proxy:
         spool = _open_spool(settings)
         if spool is not None:
             stack.push_async_callback(spool.close, _SPOOL_SECONDS)
-        settler = Settler(redis, scripts, spool)
+        clock = RedisClock()
+        allowance = Allowance(
+            settings.server.bounded_percent,
+            settings.server.bounded_requests_per_minute,
+            lambda: census.processes,
+        )
+        census = Census(redis, allowance.heard)
+        stack.push_async_callback(census.leave)
+        settler = Settler(redis, scripts, spool, allowance.ended)
         stack.push_async_callback(settler.close, _SETTLE_SECONDS)
         prices = PriceBook(pool, _now)
         deferrals = Deferrals(redis, settler, prices.quote)
         stack.push_async_callback(deferrals.close, timeout)
         ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
-        clock = RedisClock()
         hasher = KeyHasher(secret.get_secret_value().encode())
         running = Running(redis, scripts, ttl_ms, self._client_stall_seconds)
         measures = Measures(lambda: len(running), lambda: settler.unconfirmed)
+        measures.watch_proxies(lambda: census.processes)
         measures.watch_spool(lambda: 0 if spool is None else spool.size, lambda: settler.full)
         route = Route(settings.upstream.all, settings.outbound, measures)
         stack.push_async_callback(route.close)
@@ -161,6 +172,8 @@ class Proxy:
                 ttl_ms=ttl_ms,
                 patience=timeout,
                 full=lambda: settler.full,
+                allowance=allowance,
+                begin=settler.begin,
             ),
             clock=clock,
             settler=settler,
@@ -190,9 +203,14 @@ class Proxy:
             house.identities.forget(organization_id)
             changed.set()
 
-        recovery = Recovery(Replay(redis, scripts, pool), pool, settings.spool_dir, spool, _now)
+        recovery = Recovery(
+            *(Replay(redis, scripts, pool), pool, settings.spool_dir, spool, _now),
+            unfinished=lambda: settler.unfinished,
+            cleared=allowance.cleared,
+        )
         for work in (
             recovery.run,
+            census.run,
             partial(listen, listener, forget),
             partial(house.prices.keep_fresh, changed),
             running.watch,
@@ -200,18 +218,7 @@ class Proxy:
             *(() if trust is None else (trust.keep_fresh,)),
         ):
             stack.push_async_callback(_end, asyncio.create_task(_unceasing(work)))
-        self._house, self._redis = house, redis
-
-    def _reasons(self) -> list[str]:
-        """Why this process can't serve. Postgres away is none: keys and prices are known for a while."""
-        reasons = []
-        if self._house is None or self._redis is None:
-            return ["starting"]
-        if not self._redis.available:
-            reasons.append("redis is not reachable: limits can't be checked")
-        if not self._house.prices.known:
-            reasons.append("prices have not been read from postgres yet")
-        return reasons
+        self._house, self._pages = house, Pages(house, lambda: redis.available)
 
 
 def _as_openai(scope: Scope) -> Scope:

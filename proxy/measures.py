@@ -113,5 +113,12 @@ class Measures:
             registry=self._registry,
         ).set_function(full)
 
+    def watch_proxies(self, count: Callable[[], float]) -> None:
+        Gauge(
+            "tollkeeper_proxies",
+            "Proxies that shared Redis when it was last asked",
+            registry=self._registry,
+        ).set_function(count)
+
     def page(self) -> bytes:
         return generate_latest(self._registry)

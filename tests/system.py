@@ -35,10 +35,14 @@ from ledger.database import Connection, close_pool, open_pool, transaction
 from ledger.keys import KeyHasher
 from ledger.limits import Limits
 from ledger.migrations import migrate
+from ledger.partitions import partition_of
+from ledger.periods import month_of
 from ledger.plans import PlanTerms
 from ledger.prices import PriceList
 from ledger.redis_client import open_redis
 from ledger.upstream_objects import UpstreamObject
+from proxy.quota import keys
+from proxy.quota.clock import milliseconds
 from runtime import ports
 from runtime.child import Child, Program
 from runtime.parts import Parts
@@ -190,6 +194,23 @@ class System:
         rows = await until(enough, f"{count} records of {tenant.organization_id}")
         assert len(rows) == count
         return rows
+
+    async def counters(self, tenant: Tenant) -> dict[str, int]:
+        """What Redis has of the organization's month."""
+        start = milliseconds(month_of(datetime.now(UTC), "UTC").start)
+        name = keys.period(partition_of(tenant.organization_id), f"o:{tenant.organization_id}", start)
+        redis = open_redis(self.redis_url, seconds=5)
+        try:
+            found: dict[bytes, bytes] = await redis.hgetall(name)
+            return {field.decode(): int(value) for field, value in found.items()}
+        finally:
+            await redis.aclose()
+
+    async def metric(self, name: str) -> float:
+        """Of the proxy; the sum over its labels."""
+        async with httpx.AsyncClient(base_url=self.proxy_url, timeout=10) as client:
+            page = (await client.get("/metrics")).text
+        return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith(name))
 
     async def forget_counters(self, tenant: Tenant) -> None:
         """As if Redis had lost what the organization used in this period."""

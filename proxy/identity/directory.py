@@ -125,6 +125,7 @@ def _principal(caller: Caller, plan: Plan, owned: Iterable[Project], at: datetim
             models=plan.models,
             endpoints=plan.endpoints,
             allows_unpriced_models=plan.unpriced_models == "allow",
+            bounded_without_redis=plan.on_redis_loss == "bounded",
         ),
         organization=Scope.of(f"o:{organization.id}", raised(plan.effective_limits, caller.packs, at)),
         key=None if key is None else Scope.of(f"k:{key.id}", key.limits),

@@ -18,6 +18,8 @@ class Terms:
     models: tuple[str, ...] | None
     endpoints: tuple[str, ...] | None
     allows_unpriced_models: bool
+    bounded_without_redis: bool = False
+    """While Redis can't be asked, its requests go on within an allowance; others are refused."""
 
     def allows_model(self, model: str) -> bool:
         return self.models is None or any(fnmatchcase(model, pattern) for pattern in self.models)

@@ -1,5 +1,6 @@
 """Asks the admission script, and answers what it needs to know first: the right period, counters that are there."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -21,7 +22,8 @@ from proxy.quota.admission import (
     question,
     redis_time,
 )
-from proxy.quota.amounts import Amounts, Demand
+from proxy.quota.allowance import Allowance
+from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import RedisClock, instant, milliseconds
 from proxy.quota.limits import Scope
@@ -31,10 +33,16 @@ _ATTEMPTS: Final = 4
 _KEEP_AFTER_PERIOD_S: Final = 40 * 86_400
 """Counters outlive their period by this, so that late settlements still find them."""
 
+_WRITE_SECONDS: Final = 1.0
+
 _log = structlog.get_logger(__name__)
 
 Used = Callable[[str, Scope, Period, str], Awaitable[Amounts]]
 """What the ledger knows of a scope in a period: (organization, scope, period, currency)."""
+
+Begin = Callable[[Hold, int, bytes], Awaitable[bool]]
+"""Makes durable that this was let on at that time, in ms, with its draft; False where nothing durable is there.
+Raises OSError."""
 
 
 class LimitsUnknown(Exception):
@@ -65,9 +73,12 @@ class Gate:
         *,
         ttl_ms: int,
         patience: float,
-        full: Callable[[], bool] = lambda: False,
+        full: Callable[[], bool],
+        allowance: Allowance,
+        begin: Begin,
     ) -> None:
-        """`full`: so much waits for Redis that nothing more may be begun."""
+        """`full`: so much waits for Redis that nothing more may be begun. `allowance` is for plans that go on without
+        Redis, `begin` writes down what is let on so."""
         self._redis = redis
         self._scripts = scripts
         self._clock = clock
@@ -75,16 +86,57 @@ class Gate:
         self._ttl_ms = ttl_ms
         self._patience_ms = int(patience * 1000)
         self._full = full
+        self._allowance = allowance
+        self._begin = begin
 
     async def admit(
         self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
     ) -> Admitted | Refused:
         """Takes the hold, or says which limit refuses.
 
-        Raises LimitsUnknown. A cancelled question may have been written, too.
+        Raises LimitsUnknown. A cancelled question may have been written, too. While Redis can't be asked, a plan may
+        allow what its Redis does not know of; a hold that was written all the same is settled as any other.
         """
         if self._full():
             raise LimitsUnknown
+        bounded = principal.terms.bounded_without_redis
+        try:
+            verdict = await self._judge(principal, scopes, request_id, demand, what)
+        except LimitsUnknown as unknown:
+            let_on = await self._let_on(principal, scopes, request_id, demand, what) if bounded else None
+            if let_on is None:
+                raise unknown from None
+            return let_on
+        if bounded and isinstance(verdict, Admitted):
+            self._allowance.saw(scopes, verdict)
+        return verdict
+
+    async def _let_on(
+        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
+    ) -> Admitted | None:
+        """Within the allowance, once the disk tells of it."""
+        if not self._clock.known:
+            return None
+        now = self._clock.now_ms(principal.partition)
+        start = calendar_of(principal.time_zone).around(now).start
+        admitted = self._allowance.grant(request_id, scopes, demand, now, start)
+        if admitted is None:
+            return None
+        hold = Hold(principal.partition, request_id, tuple(scope.id for scope in scopes), start)
+        written = False
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                written = await self._begin(hold, now, what)
+        except (OSError, TimeoutError) as error:
+            _log.warning("a request can't be let on: the disk does not take it", error=type(error).__name__)
+        finally:
+            if not written:
+                self._allowance.ended(request_id, NOTHING)
+        return admitted if written else None
+
+    async def _judge(
+        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
+    ) -> Admitted | Refused:
         for _ in range(_ATTEMPTS):
             reply = await self._ask(principal, scopes, request_id, demand, what)
             self._clock.saw(redis_time(reply), principal.partition)

@@ -6,6 +6,8 @@ from ledger.partitions import tag
 
 CALLS: Final = "realtime:calls"
 """Leases of the calls that are attended to, of all organizations: by when each lapses."""
+PROXIES: Final = f"{tag(0)}:proxies"
+"""The proxies that live, by when they last said so."""
 
 RECONCILED: Final = "reconciled"
 """When the counters were last compared with the ledger, and how many were mended so far."""

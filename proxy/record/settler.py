@@ -12,7 +12,7 @@ from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota.amounts import NOTHING, Amounts, Hold
 from proxy.quota.scripts import Scripts
 from proxy.record import owed
-from proxy.record.owed import Owed, Settlement, Standing
+from proxy.record.owed import Begun, Owed, Settlement, Standing
 from proxy.record.spool import Spool
 
 _RETRY_SECONDS: Final = 0.2
@@ -39,15 +39,16 @@ class Settler:
         redis: RedisPipeline,
         scripts: Scripts,
         spool: Spool | None = None,
-        ended: Callable[[str, Amounts], None] = lambda request_id, used: None,
+        ended: Callable[[str, Amounts | None], None] = lambda request_id, used: None,
     ) -> None:
-        """`ended` is told of each request that is settled or given back, at once."""
+        """`ended` is told at once of each request that is settled, given back, or (None) goes on as work."""
         self._redis = redis
         self._scripts = scripts
         self._spool = spool
         self._ended = ended
         self._open: dict[str, tuple[Owed, float]] = {}
         self._failed: set[str] = set()
+        self._begun: set[str] = set()
         self._retry: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -56,6 +57,11 @@ class Settler:
     def unconfirmed(self) -> int:
         """In memory; what is in the spool is not counted here."""
         return len(self._open)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether anything was begun that only the spool tells of, and is neither confirmed nor there as it ended."""
+        return bool(self._begun)
 
     @property
     def full(self) -> bool:
@@ -79,7 +85,16 @@ class Settler:
 
     def let_stand(self, work: Work) -> None:
         """The hold of its call stands for the work from now on."""
+        self._ended(work.hold.request_id, None)
         self._submit(Standing(work))
+
+    async def begin(self, hold: Hold, at_ms: int, what: bytes) -> bool:
+        """What goes on without a hold in Redis is on the disk when this returns, if there is one. Raises OSError."""
+        if self._spool is None:
+            return False
+        await self._spool.write([owed.write(Begun(hold, at_ms, what))])
+        self._begun.add(hold.request_id)
+        return True
 
     async def close(self, patience: float) -> int:
         """Waits up to `patience` seconds for confirmations; the rest goes to the spool. Returns how many settlements
@@ -121,14 +136,15 @@ class Settler:
             if rest is not None:
                 self._submit(rest)
             else:
-                self._done(item.name)
+                self._done(item)
             return
         if isinstance(error, RedisReplyError):
             _log.error("the settlement script failed", request_id=item.name, error=str(error))
         self._fail(item)
 
-    def _done(self, name: str) -> None:
-        self._open.pop(name, None)
+    def _done(self, item: Owed) -> None:
+        self._open.pop(item.name, None)
+        self._begun.discard(item.hold.request_id)
         if not self._open:
             self._idle.set()
 
@@ -167,4 +183,4 @@ class Settler:
         items = [self._open[name][0] for name in names if name in self._open]
         await self._spool.write([owed.write(item) for item in items])
         for item in items:
-            self._done(item.name)
+            self._done(item)

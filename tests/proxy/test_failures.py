@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ledger.limits import Limits
-from ledger.partitions import partition_of
-from ledger.periods import month_of
 from proxy.app import create_app
-from proxy.quota import keys
-from proxy.quota.clock import milliseconds
 from runtime import ports
 from runtime.child import Child
 from runtime.engines.postgres import Postgres
@@ -80,19 +75,11 @@ class Plane:
         yield client
         await client.aclose()
 
-    async def counters(self, tenant: Tenant) -> dict[str, int]:
-        """What Redis has of the organization's month."""
-        start = milliseconds(month_of(datetime.now(UTC), "UTC").start)
-        name = keys.period(partition_of(tenant.organization_id), f"o:{tenant.organization_id}", start)
-        async with self.redis() as client:
-            found: dict[bytes, bytes] = await client.hgetall(name)  # type: ignore[assignment]  # nothing decodes
-            return {field.decode(): int(value) for field, value in found.items()}
-
     async def settled(self, tenant: Tenant, count: int) -> list[dict[str, Any]]:
         """The tenant's rows, once all is at rest, after a look that the counters say the same."""
         await self.system.quiet()
         rows = await self.system.records(tenant, count)
-        counters = await self.counters(tenant)
+        counters = await self.system.counters(tenant)
         assert counters["r"] == count
         assert counters["t"] == sum(row["input_tokens"] + row["output_tokens"] for row in rows)
         assert counters["m"] == sum(row["price_nano"] for row in rows)
@@ -157,7 +144,8 @@ async def until_ready(url: str) -> None:
 
         async def ready() -> bool | None:
             try:
-                return True if (await client.get("/readyz")).status_code == 200 else None
+                answer = await client.get("/readyz")
+                return True if answer.status_code == 200 and answer.json()["reasons"] == [] else None
             except httpx.HTTPError:
                 return None
 
