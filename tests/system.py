@@ -201,7 +201,7 @@ class System:
         name = keys.period(partition_of(tenant.organization_id), f"o:{tenant.organization_id}", start)
         redis = open_redis(self.redis_url, seconds=5)
         try:
-            found: dict[bytes, bytes] = await redis.hgetall(name)
+            found: dict[Any, Any] = await redis.hgetall(name)
             return {field.decode(): int(value) for field, value in found.items()}
         finally:
             await redis.aclose()
