@@ -11,6 +11,7 @@ from ledger.partitions import PARTITIONS
 from proxy.pipeline import Argument, RedisPipeline, RedisReplyError, Reply
 from proxy.pipeline.replies import successes
 from proxy.quota import keys
+from proxy.quota.scripts import source
 
 GROUP: Final = "drain"
 _PER_MS: Final = 1_000_000
@@ -46,6 +47,7 @@ class UsageStreams:
         self._redis = redis
         self._consumer = consumer
         self._streams = [keys.stream(partition) for partition in range(PARTITIONS)]
+        self._done = source("done")
         self._joined: set[str] = set()
         self._failing: set[str] = set()
 
@@ -120,11 +122,8 @@ class UsageStreams:
         by_stream: dict[str, list[str]] = defaultdict(list)
         for entry in entries:
             by_stream[entry.stream].append(entry.id)
-        done = await self._redis.execute_all(
-            {stream: ("XACK", stream, GROUP, *ids) for stream, ids in by_stream.items()}
-        )
         await self._redis.execute_all(
-            {stream: ("XDEL", stream, *by_stream[stream]) for stream in successes(done)}
+            {stream: ("EVAL", self._done, 1, stream, GROUP, *ids) for stream, ids in by_stream.items()}
         )
 
     async def leave(self) -> None:
