@@ -28,7 +28,7 @@ def _restored_logging() -> Iterator[None]:
 def test_each_line_is_one_json_object_whatever_logger_wrote_it() -> None:
     stream = io.StringIO()
     configure_logs("proxy", "info", stream)
-    logging.getLogger("uvicorn.error").info("two\nlines %s", 1)
+    logging.getLogger("a.librarys").info("two\nlines %s", 1)
     structlog.get_logger("ours").warning("held", request_id="req_1", time="not the line's")
     logging.getLogger("ours").debug("too quiet")
     first, second = [json.loads(line) for line in stream.getvalue().splitlines()]

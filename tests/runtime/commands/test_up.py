@@ -150,4 +150,4 @@ async def test_the_users_own_stores_are_used_and_nothing_is_embedded(
         tmp_path / "data", tmp_path / "log", DATABASE_URL=empty_database_url, REDIS_URL=redis_url
     ) as up:
         assert call(up.proxy, up.key).status_code == 200
-        assert {path.name for path in up.data_dir.iterdir()} == {"secrets", "up.lock"}
+        assert {path.name for path in up.data_dir.iterdir()} == {"secrets", "spool", "up.lock"}
