@@ -1,111 +1,28 @@
 """Bodies of any size, in both directions: at the pace of the slower side, in bounded memory, given up as soon as one
-side is gone. The upstream is played, so that it can dawdle, answer early, and say what it was sent."""
+side is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-import pytest_asyncio
 
-from ledger.limits import Limits
-from runtime.engines.postgres import Postgres
-from runtime.engines.valkey import Valkey
+from tests.proxy.flow.stage import (
+    AHEAD,
+    END,
+    HEAD,
+    LARGE,
+    MORE_MEMORY,
+    OK,
+    PIECE,
+    PURPOSE,
+    Stage,
+    begin,
+    framed,
+)
 from tests.proxy.test_disconnects import no_hold
-from tests.proxy.upstream.raw_server import Behaviour, Peer, RawServer
-from tests.system import System, Tenant, prepare, system
-from tests.wire import WireClient
+from tests.proxy.upstream.raw_server import Peer
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-MEBIBYTE = 1024 * 1024
-LARGE = 96 * MEBIBYTE
-AHEAD = 24 * MEBIBYTE
-"""What the kernel's buffers may hold of four sockets, and the proxy's own."""
-MORE_MEMORY = 24 * 1024
-"""Kibibytes that the proxy may grow by while a large body passes."""
-BOUNDARY = b"a-boundary-of-the-tests"
-HEAD = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n' % BOUNDARY
-PURPOSE = b'\r\n--%b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data' % BOUNDARY
-END = b"\r\n--%b--\r\n" % BOUNDARY
-PIECE = bytes(64 * 1024)
-MADE = b'{"id":"file-1","object":"file","bytes":1,"purpose":"user_data"}'
-OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(MADE), MADE)
-
-
-@dataclass
-class Stage:
-    """A data plane before a played upstream, which behaves as the test says."""
-
-    house: System
-    server: RawServer
-    behave: Behaviour
-    tenant: Tenant
-    heads: list[bytes] = field(default_factory=list)
-
-    def memory(self) -> int:
-        """Kibibytes of the proxy that are in memory, at the most since it was asked last."""
-        process = Path(f"/proc/{self.house.children['proxy'].pid}")
-        status = (process / "status").read_text()
-        (process / "clear_refs").write_text("5")
-        return int(status.partition("VmHWM:")[2].split()[0])
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def played(postgres: Postgres, valkey: Valkey) -> AsyncIterator[Stage]:
-    name = "test_flow"
-    await postgres.create_database(name)
-    await prepare(postgres.url(name))
-
-    async def behave(peer: Peer) -> None:
-        await made.behave(peer)
-
-    server = RawServer(behave)
-    origin = await server.start()
-    url = f"http://{origin.authority.decode()}/v1"
-    settings = {
-        "OPENAI_BASE_URL": url,
-        "TOLLKEEPER_MAX_UPLOAD_BYTES": str(2 * LARGE),
-        "TOLLKEEPER_SHUTDOWN_GRACE_SECONDS": "1",
-    }
-    with system(postgres.url(name), valkey.url(12), **settings) as house:
-        house.start("drain", "proxy")
-        made = Stage(house, server, lambda _: asyncio.sleep(0), await house.tenant())
-        yield made
-    await server.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(played: Stage) -> Stage:
-    """With a tenant of the test's own."""
-    played.tenant = await played.house.tenant()
-    played.heads.clear()
-    return played
-
-
-async def begin(
-    stage: Stage,
-    path: str,
-    *headers: bytes,
-    method: bytes = b"POST",
-    key: str | None = None,
-    boundary: bytes = BOUNDARY,
-) -> WireClient:
-    """The head of an upload, or of a GET."""
-    client = await WireClient.connect(stage.house.proxy_url)
-    lines = [
-        b"host: x",
-        b"authorization: Bearer " + (key or stage.tenant.key).encode(),
-        *((b"content-type: multipart/form-data; boundary=" + boundary,) if method == b"POST" else ()),
-        *headers,
-    ]
-    client.writer.write(b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method, path.encode(), b"\r\n".join(lines)))
-    return client
-
-
-def framed(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def stands_still(count: Callable[[], int]) -> int:
@@ -314,50 +231,6 @@ async def test_an_upload_larger_than_it_may_be_is_refused_when_it_is(stage: Stag
     await no_hold(stage.house, stage.tenant)
 
 
-@pytest.mark.parametrize(
-    ("path", "key", "length", "boundary", "status"),
-    [
-        ("/v1/files", "sk-tk-nobody", 1000, BOUNDARY, 401),
-        ("/v1/nothing", None, 1000, BOUNDARY, 404),
-        ("/v1/uploads/upload_of_others/parts", None, 1000, BOUNDARY, 404),
-        ("/v1/files", None, 3 * LARGE, BOUNDARY, 413),
-        ("/v1/files", None, 1000, b"", 400),
-    ],
-)
-async def test_who_asks_first_is_refused_before_sending(
-    stage: Stage, path: str, key: str | None, length: int, boundary: bytes, status: int
-) -> None:
-    announced = (b"content-length: %d" % length, b"expect: 100-continue")
-    client = await begin(stage, path, *announced, key=key, boundary=boundary)
-    answer = await client.read_all()  # the connection ends, as nobody knows whether a body comes
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
-    assert b"\r\nconnection: close\r\n" in answer
-    client.leave()
-
-
-async def test_who_asks_first_and_is_over_a_limit_sends_nothing(stage: Stage) -> None:
-    tenant = await stage.house.tenant(limits=Limits(requests_per_minute=1))
-    asked = (b"content-length: 1000", b"expect: 100-continue")
-
-    async def behave(peer: Peer) -> None:
-        await peer.request()
-        await peer.say(OK)
-
-    stage.behave = behave
-    body = HEAD + b"x" + END
-    first = await begin(stage, "/v1/files", b"content-length: %d" % len(body), asked[1], key=tenant.key)
-    assert await first.read_until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-    first.writer.write(body)
-    assert b" 200 " in await first.read_until(b"\r\n")
-    second = await begin(stage, "/v1/files", *asked, key=tenant.key)
-    answer = await second.read_all()
-    assert answer.startswith(b"HTTP/1.1 429 ")
-    assert b"\r\nconnection: close\r\n" in answer
-    for client in (first, second):
-        client.leave()
-    assert len(await stage.house.records(tenant, 1)) == 1
-
-
 async def test_a_server_that_stops_ends_uploads_and_records_them(stage: Stage) -> None:
     arrived = asyncio.Event()
 
@@ -380,7 +253,7 @@ async def test_a_server_that_stops_ends_uploads_and_records_them(stage: Stage) -
 
 
 async def test_who_asks_first_is_not_asked_where_no_upstream_answers(stage: Stage) -> None:
-    await stage.server.stop()
+    await stage.server.stop()  # for good: no test comes after this one
     asked = (b"content-length: 1000", b"expect: 100-continue")
     client = await begin(stage, "/v1/files", *asked)
     answer = await client.read_all()
