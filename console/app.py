@@ -115,6 +115,7 @@ def _documents() -> list[Route]:
 def _machinery(measures: Measures) -> list[Route]:
     async def metrics(request: Request) -> Response:
         measures.reconciled(await reconciled(request.state.services))
+        measures.dead_letters(await health.open_dead_letters(request.state.services))
         return Response(measures.text(), media_type="text/plain; version=0.0.4")
 
     return [

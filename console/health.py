@@ -2,12 +2,13 @@
 
 import asyncio
 
+from asyncpg import PostgresError
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from console.call import Services
-from ledger import database, migrations
+from ledger import database, dead_letters, migrations
 from ledger.database import DatabaseUnavailable
 from ledger.migrations import MigrationError
 
@@ -26,6 +27,18 @@ async def readyz(request: Request) -> Response:
     reasons = {name: reason for name, reason in (("postgres", postgres), ("redis", redis)) if reason}
     status = "unready" if postgres else ("degraded" if redis else "ok")
     return JSONResponse({"status": status, "reasons": reasons}, 503 if postgres else 200)
+
+
+async def open_dead_letters(services: Services) -> int | None:
+    """How many wait for somebody to look after them; None where the ledger can't be asked now."""
+    try:
+        async with (
+            asyncio.timeout(SECONDS),
+            database.reading(services.pool, acquire_seconds=1.0) as connection,
+        ):
+            return await dead_letters.count_open(connection)
+    except (DatabaseUnavailable, TimeoutError, PostgresError):
+        return None
 
 
 async def _postgres(services: Services) -> str | None:

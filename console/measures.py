@@ -1,5 +1,7 @@
 """What Prometheus is told of the console."""
 
+from math import nan
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from console.reconciled import Reconciled
@@ -32,6 +34,15 @@ class Measures:
             "When counters and ledger were last compared; 0 for never",
             registry=self._registry,
         )
+
+        self._dead_letters = Gauge(
+            "tollkeeper_dead_letters",
+            "Usage records that could not be stored and that nobody has looked after; NaN while nobody can tell",
+            registry=self._registry,
+        )
+
+    def dead_letters(self, count: int | None) -> None:
+        self._dead_letters.set(nan if count is None else count)
 
     def answered(self, method: str, path: str, status: int, seconds: float) -> None:
         known = method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") else "other"

@@ -4,6 +4,7 @@ from typing import Any
 
 from console.api import (
     audit,
+    dead_letters,
     keys,
     members,
     organizations,
@@ -28,5 +29,6 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *quota.OPERATIONS,
     *reconciliation.OPERATIONS,
     *usage.OPERATIONS,
+    *dead_letters.OPERATIONS,
     *audit.OPERATIONS,
 )

@@ -39,10 +39,7 @@ class DeadLetter(Record):
 
 
 async def keep(connection: Connection, letters: Iterable[NewDeadLetter]) -> None:
-    rows = [
-        (stream, entry_id, payload, reason[:_LONGEST_REASON].replace("\0", "\ufffd"))
-        for stream, entry_id, payload, reason in letters
-    ]
+    rows = [(stream, entry_id, payload, _kept(reason)) for stream, entry_id, payload, reason in letters]
     await connection.executemany(
         "insert into dead_letter (stream, entry_id, payload, reason) values ($1, $2, $3, $4)"
         " on conflict do nothing",
@@ -86,16 +83,15 @@ async def close(connection: Connection, number: int, closed_as: ClosedAs, note: 
         f"update dead_letter set closed_at = now(), closed_as = $2, note = $3 where id = $1 returning {_COLUMNS}",
         *(number, closed_as, note),
     )
-    assert row is not None, "it was taken in this transaction"
     return DeadLetter.of(row)
 
 
-async def still_refused(connection: Connection, number: int, reason: str) -> None:
+async def still_refused(connection: Connection, number: int, reason: str) -> DeadLetter:
     """It was tried again, and this stood in the way."""
-    await connection.execute(
-        "update dead_letter set reason = $2 where id = $1",
-        *(number, reason[:_LONGEST_REASON].replace("\0", "\ufffd")),
+    row = await connection.fetchrow(
+        f"update dead_letter set reason = $2 where id = $1 returning {_COLUMNS}", number, _kept(reason)
     )
+    return DeadLetter.of(row)
 
 
 async def payloads(connection: Connection, stream: str, timeout: float) -> list[bytes]:
@@ -114,3 +110,7 @@ def _of(row: asyncpg.Record | None, number: int) -> tuple[DeadLetter, bytes]:
     if row is None:
         raise NotFoundError("dead letter", str(number))
     return DeadLetter.of(row), row["payload"]
+
+
+def _kept(reason: str) -> str:
+    return reason[:_LONGEST_REASON].replace("\0", "\ufffd")

@@ -105,6 +105,24 @@ class Batches:
                     raise
         raise AssertionError("unreachable")
 
+    async def restore(self, connection: Connection, entry: Entry, now: datetime) -> str | None:
+        """Stores one that could not be stored before, in the caller's transaction; the reason if it still can't be.
+
+        Raises what `store` does.
+        """
+        try:
+            if entry.payload is not None and is_work(entry.payload):
+                begun = work.read(entry.payload)
+                await deferred_calls.store(connection, [_deferred(begun)])
+                await upstream_objects.store(connection, _objects([_record(begun)]))
+                return None
+            record = _read(entry, now)
+        except form.UnreadableRecord as error:
+            return str(error)
+        await ensure_month(connection, record.occurred_at)
+        refused = await self._insert(connection, [(record, entry)])
+        return refused[0][1] if refused else None
+
     async def _store(
         self,
         readable: Sequence[tuple[UsageRecord, Entry]],

@@ -17,6 +17,8 @@ _PLAIN: Final = tuple(
     for field in fields(UsageRecord)
     if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects")
 )
+NAMES: Final = (*_PLAIN, "occurred_at", "usd_per_eur")
+"""Of a record's members, those that are plain values."""
 
 
 class UnreadableRecord(ValueError):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-
 UP = "start everything with `tollkeeper up`, or set {}"
 
 
