@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ledger.upstream_objects import Place
 from proxy.deferred.batch_input import BatchInput
-from proxy.deferred.eval_input import Items, eval_total, items_of, source_of
+from proxy.deferred.eval_input import Items, Rows, brings_messages, eval_total, items_of, source_of
 from proxy.deferred.total import Total
 from proxy.endpoints.asked import Asked
 from proxy.errors import Refusal
@@ -116,7 +116,7 @@ class Offering:
         source = source_of(asked.request)
         items = items_of(source)
         if source.get("type") == "file_id":
-            items = await self._items_of_file(source)
+            items = await self._items_of_file(source, messages=brings_messages(asked.request))
         eval_id = self.ids["eval"]
         told = await object_at(self.house.route, f"/v1/evals/{eval_id}", self.places[eval_id].upstream)
         total = eval_total(
@@ -127,18 +127,15 @@ class Offering:
         )
         return self._of_total(asked, total, "default")
 
-    async def _items_of_file(self, source: Mapping[str, Any]) -> Items:
+    async def _items_of_file(self, source: Mapping[str, Any], *, messages: bool) -> Items:
         file_id = source.get("id")
         if not isinstance(file_id, str) or file_id not in self.places:
             raise nothing_with(str(file_id))
-        lines, size = 1, 0
-
-        def count(piece: bytes) -> None:
-            nonlocal lines, size
-            lines, size = lines + piece.count(b"\n"), size + len(piece)
-
-        await read_file(self.house.route, file_id, self.places[file_id].upstream, count)
-        return Items(lines, size)
+        rows = Rows(messages=messages)
+        await read_file(self.house.route, file_id, self.places[file_id].upstream, rows.feed)
+        items = rows.end()
+        await self.house.register.require(self.principal, self.project_id, rows.mentioned)
+        return items
 
     def _of_total(self, asked: Asked, total: Total, service_tier: str) -> tuple[Asked, Offer]:
         """A call whose work asks one model alone is known by it."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.usage import Usage
+from proxy.deferred.lines import Lines, LineTooLongError
 from proxy.deferred.total import Total
 from proxy.endpoints.asked import Asked, understood
 from proxy.endpoints.catalogue import find
@@ -14,7 +15,6 @@ from proxy.offer import Offer
 from proxy.ownership.mentions import mentioned
 
 _MOST_LINES: Final = 50_000
-_LONGEST_LINE: Final = 32 * 1024 * 1024
 
 Offered = Callable[[Asked], Offer]
 """What one line comes to at the batch rate. Raises Refusal for what the plan excludes."""
@@ -35,25 +35,24 @@ class BatchInput:
         """Ids of objects that the lines refer to."""
         self.total = Total()
         self._lines = 0
-        self._rest = b""
+        self._split = Lines()
 
     def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
-            raise self._wrong("is too long")
-        for line in lines:
-            self._line(line)
+        try:
+            for line in self._split.feed(data):
+                self._line(line)
+        except LineTooLongError:
+            self._lines += 1
+            raise self._wrong("is too long") from None
 
     def end(self) -> None:
         """All of the file was fed."""
-        self._line(self._rest)
-        self._rest = b""
+        for line in self._split.end():
+            self._line(line)
         if not self._lines:
             raise Refusal(400, "The input file of the batch has no line.", param="input_file_id")
 
     def _line(self, line: bytes) -> None:
-        if not line.strip():
-            return
         self._lines += 1
         if self._lines > _MOST_LINES:
             raise Refusal(400, f"A batch has at most {_MOST_LINES} lines.", param="input_file_id")

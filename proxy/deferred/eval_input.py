@@ -6,9 +6,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ledger.usage import Usage
+from proxy.deferred.lines import Lines, LineTooLongError
 from proxy.deferred.total import Total
 from proxy.errors import Refusal
 from proxy.meter.models import family_of
+from proxy.ownership.mentions import mentioned
 from proxy.pricing import Quote
 
 _BYTES_PER_TOKEN: Final = 3
@@ -25,6 +27,52 @@ class Items(NamedTuple):
 
     number: int
     size: int
+
+
+class Rows:
+    """Takes the file that items come from, in any pieces. Raises Refusal 400.
+
+    `messages`: items bring whole messages, which may refer to objects; else they are texts to be filled in.
+    """
+
+    def __init__(self, *, messages: bool) -> None:
+        self.mentioned: set[str] = set()
+        """Ids of objects that the items refer to."""
+        self._messages = messages
+        self._number = self._size = 0
+        self._split = Lines()
+
+    def feed(self, data: bytes) -> None:
+        self._size += len(data)
+        try:
+            for line in self._split.feed(data):
+                self._line(line)
+        except LineTooLongError:
+            raise _unreadable("has a line that is too long") from None
+
+    def end(self) -> Items:
+        """All of the file was fed."""
+        for line in self._split.end():
+            self._line(line)
+        return Items(self._number, self._size)
+
+    def _line(self, line: bytes) -> None:
+        self._number += 1
+        if self._messages:
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                raise _unreadable("is not made of JSON lines") from None
+            self.mentioned |= mentioned(line, {"row": row})
+
+
+def brings_messages(request: Mapping[str, Any]) -> bool:
+    """Whether the messages that a model is asked with stand in the items as they are."""
+    return bool(_mapping(_mapping(request.get("data_source")).get("input_messages")).get("item_reference"))
+
+
+def _unreadable(what: str) -> Refusal:
+    return Refusal(400, f"The file of the items {what}.", param="data_source.source.id")
 
 
 def source_of(request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -100,15 +100,19 @@ def reported(usages: Iterable[Usage]) -> JsonObject:
 
 def _asked(fields: Fields, item: JsonObject) -> list[JsonObject]:
     given = Fields(fields.object("input_messages") or {})
-    if reference := given.text("item_reference"):
-        found = _looked_up(reference, {"item": item})
-        return found if isinstance(found, list) else [{"role": "user", "content": str(found)}]
-    filled = []
-    for message in given.objects("template"):
-        content = message.get("content")
-        text = content if isinstance(content, str) else orjson.dumps(content).decode()
-        filled.append({"role": str(message.get("role", "user")), "content": _filled(text, {"item": item})})
-    return filled
+    reference = given.text("item_reference")
+    if reference is None:
+        return [_message(message, {"item": item}) for message in given.objects("template")]
+    found = _looked_up(reference, {"item": item})
+    if not isinstance(found, list):
+        return [{"role": "user", "content": str(found)}]
+    return [_message(message, {}) for message in found if isinstance(message, dict)]
+
+
+def _message(message: JsonObject, known: JsonObject) -> JsonObject:
+    content = message.get("content")
+    text = content if isinstance(content, str) else orjson.dumps(content).decode()
+    return {"role": str(message.get("role", "user")), "content": _filled(text, known)}
 
 
 def _sampled(call: Call, name: str, asked: list[JsonObject]) -> tuple[Invocation, str]:

@@ -20,6 +20,7 @@ from tests.proxy.isolation.objects import (
     file,
     lines,
     make,
+    uploaded,
 )
 
 ASKED = {"model": MODEL, "input": "Hello"}
@@ -289,3 +290,24 @@ async def test_every_form_is_looked_into(
     )
     assert (refused.status, refused.answered) == (404, False), refused.body
     assert endpoint.takes == "upload" or not refused.reached  # what passes as it comes is broken off
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["in the request", "in a file"])
+async def test_the_items_of_an_eval_bring_no_messages_with_anothers_files(
+    owner: Actor, stranger: Actor, inline: bool
+) -> None:
+    theirs = await file(owner, {})
+    row = {"item": {"said": [said({"type": "input_file", "file_id": theirs})]}}
+
+    async def run(actor: Actor) -> Answered:
+        source: dict[str, Any] = {"type": "file_content", "content": [row]}
+        if not inline:
+            content = json.dumps({"item": {}}) + "\n" + json.dumps(row)
+            source = {"type": "file_id", "id": await uploaded(actor, content.encode(), "user_data")}
+        messages = {"type": "item_reference", "item_reference": "item.said"}
+        asked = {"type": "responses", "model": MODEL, "source": source, "input_messages": messages}
+        return await post(actor, "/v1/evals/{eval}/runs", {"data_source": asked})
+
+    refused = await run(stranger)
+    assert (refused.status, refused.reached) == (404, False), refused.body
+    assert (await run(owner)).status == 200
