@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -29,12 +29,12 @@ from console.operations import OPERATIONS
 from console.reconciled import reconciled
 from ledger.database import close_pool, open_pool
 from ledger.keys import KeyHasher
-from ledger.redis_client import open_redis
 from proxy.identity.directory import Directory
 from proxy.identity.identities import trust_of
+from proxy.pipeline import RedisPipeline, RedisUnavailable
 
 VERSION = "1"
-REDIS_SECONDS = 1.0
+REDIS_SECONDS = 0.5
 CLOSE_SECONDS = 2.0
 
 
@@ -53,7 +53,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         pool = await open_pool(database_url, name="tollkeeper console")
-        redis = open_redis(redis_url, seconds=REDIS_SECONDS, connect_seconds=REDIS_SECONDS)
+        redis = RedisPipeline(redis_url, timeout=REDIS_SECONDS, connect_timeout=REDIS_SECONDS)
+        with suppress(RedisUnavailable):
+            await redis.connect()
         trust = trust_of(settings, clock)
         services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), trust)
         refreshing = None if trust is None else asyncio.create_task(trust.keep_fresh())
@@ -65,7 +67,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
                 await asyncio.wait([refreshing], timeout=CLOSE_SECONDS)
             if trust is not None:
                 await trust.close()
-            await redis.aclose()
+            await redis.close()
             await close_pool(pool)
 
     app = Starlette(

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from ledger.callers import Caller
 from ledger.database import Pool
 from ledger.keys import KeyHasher
-from ledger.redis_client import RedisClient
 from proxy.identity.directory import Directory
+from proxy.pipeline import RedisPipeline
 
 if TYPE_CHECKING:
     from proxy.identity.tokens.trust import Trust
@@ -39,7 +39,7 @@ class Services:
     """What operations work with. `trust` is None where no access tokens are accepted."""
 
     pool: Pool
-    redis: RedisClient
+    redis: RedisPipeline
     hasher: KeyHasher
     clock: Callable[[], datetime]
     directory: Directory

@@ -2,11 +2,11 @@
 
 from asyncpg import DataError
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 
 from ledger.database import DatabaseUnavailable
 from ledger.errors import BadReferenceError, ConflictError, LedgerError, NotFoundError, PlanLimitError
 from proxy.errors import Refusal, unavailable
+from proxy.pipeline import RedisReplyError, RedisUnavailable
 
 _NAME_LENGTH = 100
 _LEDGER: tuple[tuple[type[LedgerError], int, str], ...] = (
@@ -28,7 +28,7 @@ def refusal_of(error: Exception) -> Refusal | None:
             return invalid(error)
         case DatabaseUnavailable():
             return unavailable("the database does not answer; try again soon", "database_unavailable")
-        case RedisError():
+        case RedisUnavailable() | RedisReplyError():
             return unavailable("Redis does not answer; try again soon", "redis_unavailable")
         case DataError():
             # Behind the checks of the models: what Postgres itself cannot store.

@@ -3,7 +3,6 @@
 import asyncio
 
 from asyncpg import PostgresError
-from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -11,6 +10,7 @@ from console.call import Services
 from ledger import database, dead_letters, migrations
 from ledger.database import DatabaseUnavailable
 from ledger.migrations import MigrationError
+from proxy.pipeline import RedisReplyError, RedisUnavailable
 
 SECONDS = 2.0
 
@@ -58,7 +58,7 @@ async def _postgres(services: Services) -> str | None:
 async def _redis(services: Services) -> str | None:
     try:
         async with asyncio.timeout(SECONDS):
-            await services.redis.ping()
-    except (RedisError, OSError, TimeoutError):
+            await services.redis.execute("PING")
+    except (RedisUnavailable, RedisReplyError, TimeoutError):
         return "does not answer"
     return None

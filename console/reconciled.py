@@ -1,11 +1,10 @@
 """What the worker last said of its comparisons of counters and ledger."""
 
 import asyncio
-from typing import Any, NamedTuple
-
-from redis.exceptions import RedisError
+from typing import NamedTuple
 
 from console.call import Services
+from proxy.pipeline import RedisReplyError, RedisUnavailable
 from proxy.quota import keys
 
 SECONDS = 1.0
@@ -22,11 +21,8 @@ async def reconciled(services: Services) -> Reconciled | None:
     """None while Redis can't tell."""
     try:
         async with asyncio.timeout(SECONDS):
-            told: dict[bytes, bytes] = await _told(services)
-    except (RedisError, OSError, TimeoutError):
+            flat = await services.redis.execute("HGETALL", keys.RECONCILED)
+    except (RedisUnavailable, RedisReplyError, TimeoutError):
         return None
+    told = dict(zip(flat[::2], flat[1::2], strict=True))
     return Reconciled(int(told.get(b"at", 0)), int(told.get(b"mended", 0)))
-
-
-async def _told(services: Services) -> Any:
-    return await services.redis.hgetall(keys.RECONCILED)

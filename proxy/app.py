@@ -15,7 +15,6 @@ import config
 from config.settings import Settings
 from ledger.database import DatabaseUnavailable, close_pool, open_pool
 from ledger.keys import KeyHasher
-from ledger.redis_client import open_redis
 from proxy.deferred.deferrals import Deferrals
 from proxy.endpoints.azure import as_openai
 from proxy.house import House
@@ -55,7 +54,8 @@ _SETTLE_SECONDS: Final = 10.0
 """How long the last settlements may take to be confirmed when the process stops."""
 _SPOOL_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.5
-_LISTENER_SECONDS: Final = 2.0
+_PAGES: Final = ("/healthz", "/readyz", "/metrics")
+_WRONG_METHOD: Final = {"type": "invalid_request_error", "param": None, "code": "method_not_supported"}
 _LAST_WORDS_SECONDS: Final = 1.5
 """Of the time that is left when the process stops, what a session needs to close both its sides."""
 
@@ -196,8 +196,6 @@ class Proxy:
         await _try_to_connect(redis)
         await _try_to_read(house.prices)
         changed = asyncio.Event()
-        # Not retried underneath: whoever listens must know that it did not.
-        listener = partial(open_redis, redis_url.get_secret_value(), seconds=_LISTENER_SECONDS, retries=0)
 
         def forget(organization_id: str) -> None:
             house.identities.forget(organization_id)
@@ -211,7 +209,7 @@ class Proxy:
         for work in (
             recovery.run,
             census.run,
-            partial(listen, listener, forget),
+            partial(listen, redis.subscriber, forget),
             partial(house.prices.keep_fresh, changed),
             running.watch,
             attendants.watch,

@@ -39,13 +39,13 @@ from ledger.partitions import partition_of
 from ledger.periods import month_of
 from ledger.plans import PlanTerms
 from ledger.prices import PriceList
-from ledger.redis_client import open_redis
 from ledger.upstream_objects import UpstreamObject
 from proxy.quota import keys
 from proxy.quota.clock import milliseconds
 from runtime import ports
 from runtime.child import Child, Program
 from runtime.parts import Parts
+from tests.redis_client import open_redis
 
 KEY_SECRET = "a secret of the tests, long enough"
 UPSTREAM_KEY = "sk-upstream-of-the-tests"
@@ -172,7 +172,7 @@ class System:
     async def buy_tokens(self, tenant: Tenant, tokens: int) -> None:
         """A pack of tokens for the present month; proxies are told."""
         pool = await open_pool(self.database_url, size=1)
-        redis = open_redis(self.redis_url, seconds=5)
+        redis = open_redis(self.redis_url)
         try:
             async with transaction(pool) as connection:
                 await token_packs.create(
@@ -199,7 +199,7 @@ class System:
         """What Redis has of the organization's month."""
         start = milliseconds(month_of(datetime.now(UTC), "UTC").start)
         name = keys.period(partition_of(tenant.organization_id), f"o:{tenant.organization_id}", start)
-        redis = open_redis(self.redis_url, seconds=5)
+        redis = open_redis(self.redis_url)
         try:
             found: dict[Any, Any] = await redis.hgetall(name)
             return {field.decode(): int(value) for field, value in found.items()}
@@ -214,7 +214,7 @@ class System:
 
     async def forget_counters(self, tenant: Tenant) -> None:
         """As if Redis had lost what the organization used in this period."""
-        redis = open_redis(self.redis_url, seconds=5)
+        redis = open_redis(self.redis_url)
         try:
             lost = [key async for key in redis.scan_iter(f"*:period:o:{tenant.organization_id}:*")]
             assert lost
@@ -224,7 +224,7 @@ class System:
 
     async def forget_objects(self, tenant: Tenant) -> None:
         """As if Redis had lost whose objects these are."""
-        redis = open_redis(self.redis_url, seconds=5)
+        redis = open_redis(self.redis_url)
         try:
             lost = [key async for key in redis.scan_iter(f"*:owns:{tenant.organization_id}:*")]
             assert lost
@@ -264,7 +264,7 @@ class System:
 
     async def quiet(self, *, holds: int = 0) -> None:
         """Waits until no more than `holds` are left and every record is in Postgres."""
-        redis = open_redis(self.redis_url, seconds=5)
+        redis = open_redis(self.redis_url)
 
         async def nothing_left() -> bool | None:
             left = [await redis.zcard(key) async for key in redis.scan_iter("*:holds")]

@@ -12,13 +12,11 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from redis.exceptions import RedisError
 
 from config.settings import Settings
 from ledger import deferred_calls
 from ledger.database import Pool, reading
 from ledger.deferred_calls import Due
-from ledger.redis_client import RedisClient, open_redis
 from ledger.usage_record import UsageRecord
 from proxy.deferred.kinds import KINDS
 from proxy.deferred.outcome import UntoldError, uses_of
@@ -27,6 +25,7 @@ from proxy.endpoints.catalogue import find
 from proxy.measures import Measures
 from proxy.meter.jobs import read_job
 from proxy.ownership.finds import Finds
+from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.pricing import PriceBook
 from proxy.quota import keys, settlement
 from proxy.quota.amounts import Amounts
@@ -43,6 +42,7 @@ _PER_PASS: Final = 500
 _LOOK_SECONDS: Final = 300.0
 """How long one look may take, with the reading of an output file."""
 _LARGEST_OBJECT: Final = 16 * 1024 * 1024
+_REDIS_SECONDS: Final = 3.0
 _LATEST: Final = timedelta(minutes=10)
 _GONE: Final = frozenset({404, 410})
 
@@ -52,12 +52,12 @@ _log = structlog.get_logger(__name__)
 class Collector:
     """Does one pass at a time. Work is looked at again after `soonest`, or after a quarter of its age."""
 
-    def __init__(self, redis: RedisClient, route: Route, soonest: timedelta) -> None:
+    def __init__(self, redis: RedisPipeline, route: Route, soonest: timedelta) -> None:
         self._redis = redis
         self._route = route
         self._soonest = soonest
-        self._settle = redis.register_script(source("settle"))
-        self._renew = redis.register_script(source("renew"))
+        self._settle = redis.script(source("settle"))
+        self._renew = redis.script(source("renew"))
 
     async def collect(self, pool: Pool, at: datetime) -> None:
         """Looks at all that is due at `at`. Raises DatabaseUnavailable, and LookupError while no prices are known."""
@@ -89,7 +89,7 @@ class Collector:
                     await self._settle_by(work, *ended)
                     return
                 await self._keep(work)
-        except (DownloadError, RedisError, OSError, TimeoutError, ValueError) as error:
+        except (DownloadError, RedisUnavailable, RedisReplyError, OSError, TimeoutError, ValueError) as error:
             _log.warning("work could not be looked at", request_id=call.request_id, reason=repr(error)[:200])
         async with reading(pool) as connection:
             again = min(max((at - call.begun_at) / 4, self._soonest), _LATEST)
@@ -127,13 +127,14 @@ class Collector:
         names, arguments = settlement.settle(
             work.hold, used, first, more=more, remember_seconds=REMEMBER_WORK_SECONDS
         )
-        await self._settle(names, arguments)
+        await self._redis.send_script(self._settle, names, arguments)
 
     async def _keep(self, work: Work) -> None:
         """Its hold lives on: where nobody has looked for too long, all of it is charged."""
         life_ms, hold = KINDS[work.kind].life * 1000, work.hold
-        await self._renew(*settlement.renew(hold.partition, hold.request_id, life_ms, work.most_output))
-        await self._redis.pexpire(keys.work(hold.partition, work.id), life_ms)
+        renewal = settlement.renew(hold.partition, hold.request_id, life_ms, work.most_output)
+        await self._redis.send_script(self._renew, *renewal)
+        await self._redis.execute("PEXPIRE", keys.work(hold.partition, work.id), life_ms)
 
 
 @asynccontextmanager
@@ -141,8 +142,8 @@ async def collecting(settings: Settings) -> AsyncIterator[Collector]:
     """A collector on connections of its own."""
     assert settings.stores.redis_url is not None
     async with AsyncExitStack() as stack:
-        redis = open_redis(settings.stores.redis_url.get_secret_value(), seconds=10)
-        stack.push_async_callback(redis.aclose)
+        url = settings.stores.redis_url.get_secret_value()
+        redis = await stack.enter_async_context(RedisPipeline.opened(url, timeout=_REDIS_SECONDS))
         route = Route(settings.upstream.all, settings.outbound, Measures(lambda: 0, lambda: 0))
         stack.push_async_callback(route.close)
         yield Collector(redis, route, timedelta(seconds=settings.server.collect_seconds))

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ledger.changes import CHANNEL, EVERYONE
-from ledger.redis_client import RedisClient, subscriber
+from proxy.pipeline import RedisUnavailable
 
 _QUIET_SECONDS: Final = 1.0
 """After so long without a word the server is asked for one, and after as long again it is taken for lost: a connection
@@ -17,27 +18,28 @@ _log = structlog.get_logger(__name__)
 
 
 async def listen(
-    connect: Callable[[], RedisClient],
+    connect: Callable[[], Redis],
     forget: Callable[[str], None],
     *,
     quiet: float = _QUIET_SECONDS,
     pause: float = 0.5,
 ) -> None:
-    """Runs until cancelled, on clients of its own. Whenever it begins to hear, everything is forgotten: a message may
-    have been missed."""
+    """Runs until cancelled, with a client of its own for each connection.
+
+    Whenever it begins to hear, everything is forgotten: a message may have been missed. `connect` may raise
+    RedisUnavailable.
+    """
     while True:
-        redis = connect()
         try:
-            await _hear(redis, forget, quiet)
-        except (RedisError, OSError, TimeoutError) as error:
+            async with connect() as redis:
+                await _hear(redis, forget, quiet)
+        except (RedisUnavailable, RedisError, OSError, TimeoutError) as error:
             _log.warning("changes of the ledger can't be heard", error=type(error).__name__)
-        finally:
-            await redis.aclose()
         await asyncio.sleep(pause)
 
 
-async def _hear(redis: RedisClient, forget: Callable[[str], None], quiet: float) -> None:
-    async with await subscriber(redis) as channel:
+async def _hear(redis: Redis, forget: Callable[[str], None], quiet: float) -> None:
+    async with redis.pubsub() as channel:
         await channel.subscribe(CHANNEL)
         asked = True
         while True:

@@ -2,8 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from config.redis_cluster import cluster_address
 from proxy.pipeline.cluster import Cluster
@@ -11,6 +17,8 @@ from proxy.pipeline.node import Bounds, Door, Node
 from proxy.pipeline.replies import Argument, RedisReplyError, RedisUnavailable, Reply
 
 __all__ = ["Argument", "RedisPipeline", "RedisReplyError", "RedisUnavailable", "Reply", "Script"]
+
+_NODES_TO_TRY: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,8 @@ class RedisPipeline:
         a URL that is none.
         """
         self._scripts: list[str] = []
-        bounds = Bounds(timeout, connect_timeout, max_outstanding)
+        self._url = url
+        self._bounds = bounds = Bounds(timeout, connect_timeout, max_outstanding)
         cluster = cluster_address(url)
         self._server: Node | Cluster = (
             Node(Door.of(url), bounds, self._scripts, self._connected)
@@ -47,6 +56,18 @@ class RedisPipeline:
         )
         self._connection = self._server.connection
         self.on_connect: list[Callable[[], object]] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str, *, timeout: float) -> "AsyncIterator[RedisPipeline]":
+        """Connected, or on its way to be; closed at the end."""
+        made = cls(url, timeout=timeout)
+        try:
+            with suppress(RedisUnavailable):
+                await made.connect()
+            yield made
+        finally:
+            await made.close()
 
     @property
     def available(self) -> bool:
@@ -100,6 +121,32 @@ class RedisPipeline:
     async def execute(self, *args: Argument) -> Reply:
         """`send`, awaited; the bound is that of `send`."""
         return await self.send(*args)
+
+    async def publish(self, channel: str, message: str) -> None:
+        """To whoever listens, at whichever node. Raises ConnectionError where none takes it."""
+        for _ in range(_NODES_TO_TRY):
+            try:
+                await self.send_by(b"", "PUBLISH", channel, message)
+            except (RedisUnavailable, RedisReplyError) as error:
+                reason = error
+            else:
+                return
+        raise ConnectionError(f"nobody passes the message on: {reason}")
+
+    def subscriber(self) -> Redis:
+        """A client for messages alone, for the caller to close. Nothing is retried by it: who listens must know that
+        it did not. A cluster passes messages between its nodes, so it is one of those that can be reached now.
+
+        Raises RedisUnavailable where none is known.
+        """
+        options: dict[str, Any] = {
+            "socket_timeout": self._bounds.connect,
+            "socket_connect_timeout": self._bounds.connect,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        if isinstance(self._server, Node):
+            return Redis.from_url(self._url, **options)
+        return self._server.client(**options)
 
     async def execute_all(self, commands: Mapping[str, Sequence[Argument]]) -> dict[str, Reply]:
         """Commands by their keys, all at once. In place of a reply stands the error of a command that failed."""

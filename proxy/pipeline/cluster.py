@@ -9,7 +9,9 @@ import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
+
+from redis.asyncio import Redis
 
 from config.redis_cluster import ClusterAddress, Endpoint
 from proxy.pipeline.connection import Connection, Sent
@@ -71,6 +73,21 @@ class Cluster:
             await asyncio.wait([self._keeper], timeout=self._bounds.connect)
         await asyncio.gather(*(node.close() for node in self._nodes.values()))
 
+    def client(self, **options: Any) -> Redis:
+        """Of redis-py's, to a node that can be reached. Raises RedisUnavailable."""
+        node = self._any()
+        if node is None:
+            raise RedisUnavailable("no node of the cluster can be reached")
+        address = self._address
+        return Redis(
+            host=node.door.host,
+            port=node.door.port,
+            username=address.username,
+            password=address.password,
+            ssl=address.tls,
+            **options,
+        )
+
     def _any(self) -> Node | None:
         reachable = [node for node in self._nodes.values() if node.available]
         return random.choice(reachable) if reachable else None  # noqa: S311
@@ -99,7 +116,7 @@ class Cluster:
         asked, reply = await self._slots()
         owners: list[Node | None] = [None] * SLOTS
         named = set()
-        for first, last, endpoint in ranges(reply, asked):
+        for first, last, endpoint, _ in ranges(reply, asked):
             named.add(endpoint)
             owners[first : last + 1] = [self._node(endpoint)] * (last - first + 1)
         # What a node takes over is left to the one before until there is a connection; its bounds end this.

@@ -16,6 +16,7 @@ class Range(NamedTuple):
     first: int
     last: int
     owner: Endpoint
+    replicas: tuple[Endpoint, ...] = ()
 
 
 def slot_of(key: Argument) -> int:
@@ -32,10 +33,10 @@ def slot_of(key: Argument) -> int:
 def ranges(reply: Reply, asked: str) -> list[Range]:
     """The answer to CLUSTER SLOTS. A node that does not know its own name is `asked`, the host that answered."""
     found = []
-    for first, last, (host, port, *_), *_replicas in reply:
-        owner = _endpoint(host, port, asked)
+    for first, last, *nodes in reply:
+        owner, *replicas = (_endpoint(host, port, asked) for host, port, *_ in nodes)
         if owner is not None:
-            found.append(Range(first, last, owner))
+            found.append(Range(first, last, owner, tuple(each for each in replicas if each is not None)))
     return found
 
 

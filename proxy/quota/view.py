@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from ledger.partitions import partition_of
-from ledger.redis_client import RedisClient
+from proxy.pipeline import RedisPipeline, Reply
 from proxy.quota import keys
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import instant, milliseconds
@@ -62,22 +62,25 @@ class _Held(NamedTuple):
     paced: bool
 
 
-async def read_holds(redis: RedisClient, organization_id: str) -> list[HoldView]:
+async def read_holds(redis: RedisPipeline, organization_id: str) -> list[HoldView]:
     """The organization's holds, oldest first."""
     return [each.view for each in await _holds(redis, organization_id)]
 
 
 async def read_quota(
-    redis: RedisClient, organization_id: str, scopes: Sequence[Scope], time_zone: str, at: datetime
+    redis: RedisPipeline, organization_id: str, scopes: Sequence[Scope], time_zone: str, at: datetime
 ) -> list[LimitState]:
-    """Every limit of the given scopes of one organization at `at`, in the order of the scopes and of LIMITS."""
+    """Every limit of the given scopes of one organization at `at`, in the order of the scopes and of LIMITS.
+
+    Raises RedisUnavailable, RedisReplyError, as read_holds does.
+    """
     partition = partition_of(organization_id)
     span = calendar_of(time_zone).around(milliseconds(at))
     running = await _holds(redis, organization_id)
     states = []
     for scope in scopes:
-        live = _numbers(await redis.hgetall(keys.live(partition, scope.id)))
-        period = _numbers(await redis.hgetall(keys.period(partition, scope.id, span.start)))
+        live = _numbers(await redis.execute("HGETALL", keys.live(partition, scope.id)))
+        period = _numbers(await redis.execute("HGETALL", keys.period(partition, scope.id, span.start)))
         bucket = milliseconds(at) // BUCKET_MS
         inside = [each for each in running if scope.id in each.scopes and each.bucket > bucket - SLOTS]
         for kind in LIMITS:
@@ -120,20 +123,16 @@ def _state(scope: Scope, kind: LimitKind, used: int, held: int, at: datetime, tu
     return LimitState(scope.id, kind.name, limit, used, held, remaining, resets_at)
 
 
-def _numbers(raw: Mapping[bytes | str, bytes | str]) -> dict[str, int]:
-    return {_text(name): int(_text(value)) for name, value in raw.items()}
+def _numbers(flat: Reply) -> dict[str, int]:
+    return {name.decode(): int(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
 
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-async def _holds(redis: RedisClient, organization_id: str) -> list[_Held]:
+async def _holds(redis: RedisPipeline, organization_id: str) -> list[_Held]:
     partition = partition_of(organization_id)
-    listed: list[tuple[bytes, float]] = await redis.zrange(keys.holds(partition), 0, -1, withscores=True)  # type: ignore[assignment]
+    listed = await redis.execute("ZRANGE", keys.holds(partition), 0, -1, "WITHSCORES")
     found = []
-    for member, expiry in listed:
-        request_id = _text(member)
+    for member, expiry in zip(listed[::2], listed[1::2], strict=True):
+        request_id = member.decode()
         raw = await read_hold(redis, partition, request_id)
         if raw is None or "what" not in raw:
             continue
@@ -148,7 +147,7 @@ async def _holds(redis: RedisClient, organization_id: str) -> list[_Held]:
             what["record"]["model"],
             what["record"]["stream"],
             instant(int(raw["at"])),
-            instant(int(expiry)),
+            instant(int(float(expiry))),
             int(raw[MEASURES[1]]),
             int(raw[MEASURES[2]]),
             int(raw.get("delivered", 0)),

@@ -7,9 +7,9 @@ import structlog
 
 from ledger import dead_letters
 from ledger.database import Pool, reading
-from ledger.redis_client import RedisClient
 from ledger.usage_record import UsageRecord
 from proxy.deferred.work import is_work
+from proxy.pipeline import RedisPipeline
 from proxy.quota import keys
 from proxy.quota.amounts import NOTHING, Amounts
 from proxy.quota.clock import milliseconds
@@ -29,12 +29,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Looks:
-    """Raises redis' errors and DatabaseUnavailable."""
+    """Raises RedisUnavailable, RedisReplyError and DatabaseUnavailable."""
 
-    def __init__(self, redis: RedisClient, pool: Pool) -> None:
+    def __init__(self, redis: RedisPipeline, pool: Pool) -> None:
         self._redis = redis
         self._pool = pool
-        self._look = redis.register_script(source("look"))
+        self._look = redis.script(source("look"))
 
     async def look(self, account: Account) -> Look:
         latest, scopes, holds = await self._look_at(account)
@@ -71,22 +71,19 @@ class Looks:
             names += (keys.live(partition, scope), keys.period(partition, scope, start))
         mark = f'"organization_id":"{account.organization_id}"'
         arguments: list[str | int] = [keys.hold(partition, ""), mark, len(MEASURES), *MEASURES]
-        latest, scopes, holds = await self._look(names, arguments)
+        latest, scopes, holds = await self._redis.send_script(self._look, names, arguments)
         return latest.decode(), scopes, holds
 
     async def _in_stream(self, account: Account, latest: str) -> dict[str, UsageRecord]:
         """The organization's records of the period that lie in the stream, up to its entry `latest`."""
         found: dict[str, UsageRecord] = {}
         start = "-"
-        while page := await self._page(account.partition, start, latest):
+        stream = keys.stream(account.partition)
+        while page := await self._redis.execute("XRANGE", stream, start, latest, "COUNT", _PAGE):
             for _, fields in page:
-                _take(found, account, fields.get(b"d", b""))
+                _take(found, account, dict(zip(fields[::2], fields[1::2], strict=True)).get(b"d", b""))
             start = f"({page[-1][0].decode()}"
         return found
-
-    async def _page(self, partition: int, start: str, end: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        page: Any = await self._redis.xrange(keys.stream(partition), start, end, count=_PAGE)
-        return [(entry, fields or {}) for entry, fields in page]
 
 
 def _take(found: dict[str, UsageRecord], account: Account, payload: bytes) -> None:

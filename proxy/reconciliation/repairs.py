@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Final
 
 import structlog
-from redis.exceptions import RedisError
 
 from config.settings import Settings
 from ledger import audit, organizations
@@ -16,7 +15,7 @@ from ledger.organizations import Organization
 from ledger.pages import Position, Slice
 from ledger.periods import month_of
 from ledger.records import rfc3339
-from ledger.redis_client import RedisClient, open_redis
+from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import keys
 from proxy.quota.clock import milliseconds
 from proxy.quota.scripts import source
@@ -43,22 +42,22 @@ async def reconcile(looks: Looks, account: Account) -> list[Comparison]:
 class Repairs:
     """Mends what differs. Done again it finds nothing to do."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisPipeline) -> None:
         self._redis = redis
-        self._mend = redis.register_script(source("mend"))
+        self._mend = redis.script(source("mend"))
 
     async def run(self, pool: Pool, at: datetime) -> None:
         """All organizations. Raises DatabaseUnavailable; what Redis does not tell of one is left for the next time."""
         async for organization in _all(pool):
             try:
                 await self.look_after(pool, organization, at)
-            except RedisError as error:
+            except (RedisUnavailable, RedisReplyError) as error:
                 _log.warning(
                     "counters could not be compared",
                     organization_id=organization.id,
                     reason=f"{type(error).__name__}: {error}"[:200],
                 )
-        await self._redis.hset(keys.RECONCILED, "at", str(int(at.timestamp())))
+        await self._redis.execute("HSET", keys.RECONCILED, "at", int(at.timestamp()))
 
     async def look_after(self, pool: Pool, organization: Organization, at: datetime) -> None:
         """One, in its period around `at` and in the one before, which late settlements still reach."""
@@ -82,7 +81,8 @@ class Repairs:
         arguments = [seen, *(part for counter, change, _ in changes for part in (counter, change))]
         # Open before the counters change: what can't be written down is not done.
         async with transaction(pool) as connection:
-            values = [int(value) for value in await self._mend(names, arguments)]
+            told = await self._redis.send_script(self._mend, names, arguments)
+            values = [int(value) for value in told]
             if not values:
                 return
             mended = {
@@ -94,7 +94,7 @@ class Repairs:
             )
             detail = {"scope": scope, "period_start": rfc3339(account.period.start), "counters": mended}
             await audit.write(connection, ACTOR, "counters.mend", account.organization_id, detail)
-        await self._redis.hincrby(keys.RECONCILED, "mended", len(mended))
+        await self._redis.execute("HINCRBY", keys.RECONCILED, "mended", len(mended))
 
 
 def _changes(found: Sequence[Comparison]) -> list[tuple[str, int, str]]:
@@ -128,8 +128,6 @@ async def _all(pool: Pool) -> AsyncIterator[Organization]:
 async def repairing(settings: Settings) -> AsyncIterator[Repairs]:
     """On a connection of its own."""
     assert settings.stores.redis_url is not None
-    redis = open_redis(settings.stores.redis_url.get_secret_value(), seconds=_REDIS_SECONDS)
-    try:
+    url = settings.stores.redis_url.get_secret_value()
+    async with RedisPipeline.opened(url, timeout=_REDIS_SECONDS) as redis:
         yield Repairs(redis)
-    finally:
-        await redis.aclose()

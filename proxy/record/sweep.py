@@ -11,7 +11,7 @@ from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.pipeline.replies import successes
 from proxy.quota import keys, settlement
 from proxy.quota.amounts import Amounts, Hold
-from proxy.quota.held import fetch_hold
+from proxy.quota.held import read_hold
 from proxy.quota.limits import MEASURES
 from proxy.quota.scripts import source
 from proxy.record import draft, form
@@ -63,7 +63,7 @@ class Sweep:
         return swept
 
     async def _sweep(self, partition: int, request_id: str, now_ms: int) -> int:
-        hold = await fetch_hold(self._redis, partition, request_id)
+        hold = await read_hold(self._redis, partition, request_id)
         if hold is None:
             await self._redis.execute("ZREM", keys.holds(partition), request_id)
             return 0

@@ -10,7 +10,7 @@ from ledger.announcements import announce
 from ledger.database import DatabaseUnavailable, close_pool, open_pool, transaction
 from ledger.errors import LedgerError
 from ledger.keys import KeyHasher
-from ledger.redis_client import open_redis
+from proxy.pipeline import RedisPipeline
 from runtime.errors import CommandError, require_stores
 from runtime.vault import with_secrets
 
@@ -43,7 +43,7 @@ async def command(settings: Settings, options: argparse.Namespace, _environ: Map
         raise CommandError(str(error)) from None
     finally:
         await close_pool(pool)
-    async with open_redis(stores.redis_url.get_secret_value(), seconds=2) as redis:
+    async with RedisPipeline.opened(stores.redis_url.get_secret_value(), timeout=0.5) as redis:
         await announce(redis, options.organization)
     sys.stdout.write(made.secret + "\n")
     return 0

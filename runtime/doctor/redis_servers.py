@@ -1,20 +1,21 @@
 """Checks of Redis or Valkey: one server, or each node of a cluster."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from config.redis_cluster import ClusterAddress, cluster_address
+from config.redis_cluster import ClusterAddress, Endpoint, cluster_address
 from config.settings import Settings
-from ledger.redis_client import open_redis
-from proxy.pipeline.slots import SLOTS
+from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
+from proxy.pipeline.slots import SLOTS, Range, ranges
 from runtime.doctor.finding import UP, Finding, bad, good, odd, reason
 
-SECONDS = 3.0
+SECONDS = 2.0
 CLOCK_TOLERANCE = 1.0  # seconds between the servers' clocks and ours
 
 
@@ -25,57 +26,66 @@ async def redis(settings: Settings) -> list[Finding]:
     url = setting.get_secret_value()
     cluster = cluster_address(url)
     try:
-        async with open_redis(url, seconds=SECONDS, connect_seconds=SECONDS) as client:
-            if cluster is not None and isinstance(client, RedisCluster):
-                return await _cluster(client, cluster)
-            assert isinstance(client, Redis)
+        if cluster is not None:
+            return await _cluster(url, cluster)
+        async with Redis.from_url(url, **_asked_once()) as client:
             return await _server(client, "Redis", in_cluster=False)
-    except (RedisError, OSError, ValueError) as error:
+    except (RedisError, RedisUnavailable, RedisReplyError, OSError, ValueError) as error:
         return [bad("Redis", reason(error), "check REDIS_URL and that the server runs")]
 
 
-async def _cluster(client: RedisCluster, address: ClusterAddress) -> list[Finding]:
-    primaries = {node.name: node for node in client.get_primaries()}
-    slots = Counter(nodes[0].name for nodes in client.nodes_manager.slots_cache.values())
-    replicas = Counter(name for name, _ in _replicas(client))
+def _asked_once() -> dict[str, Any]:
+    return {
+        "socket_timeout": SECONDS,
+        "socket_connect_timeout": SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+
+
+async def _cluster(url: str, address: ClusterAddress) -> list[Finding]:
+    async with RedisPipeline.opened(url, timeout=SECONDS) as pipeline:
+        told = ranges(await pipeline.send_by(b"", "CLUSTER", "SLOTS"), address.seeds[0].host)
+    slots: dict[Endpoint, int] = defaultdict(int)
+    replicas: dict[Endpoint, set[Endpoint]] = defaultdict(set)
+    for part in told:
+        slots[part.owner] += part.last - part.first + 1
+        replicas[part.owner].update(part.replicas)
+    others = set[Endpoint]().union(*replicas.values())
     findings = [
-        good("Redis", f"a cluster of {len(primaries)} primaries and {len(client.get_replicas())} replicas")
+        good("Redis", f"a cluster of {len(slots)} primaries and {len(others)} replicas"),
+        *_lacking(told),
     ]
-    if slots.total() < SLOTS:
-        findings.append(
-            bad(
-                "Redis",
-                f"{SLOTS - slots.total()} of {SLOTS} slots lie nowhere",
-                "assign them, or mend the cluster",
-            )
-        )
-    for node in client.get_nodes():
-        role = "replica" if node.name not in primaries else f"primary of {slots[node.name]} slots"
-        findings += await _node(node, address, role)
-    for name in primaries:
-        if not replicas[name]:
+    for node, count in slots.items():
+        findings += await _node(node, address, f"primary of {count} slots")
+        if not replicas[node]:
             remedy = "give it one: until it is back, the organizations that lie there are refused"
-            findings.append(odd(f"Redis {name}", "has no replica", remedy))
+            findings.append(odd(_name(node), "has no replica", remedy))
+    for node in sorted(others):
+        findings += await _node(node, address, "replica")
     return findings
 
 
-def _replicas(client: RedisCluster) -> set[tuple[str, str]]:
-    """Each primary with each of its replicas."""
-    shards = client.nodes_manager.slots_cache.values()
-    return {(primary.name, replica.name) for primary, *rest in shards for replica in rest}
+def _lacking(told: list[Range]) -> list[Finding]:
+    lacking = SLOTS - sum(part.last - part.first + 1 for part in told)
+    if not lacking:
+        return []
+    return [bad("Redis", f"{lacking} of {SLOTS} slots lie nowhere", "assign them, or mend the cluster")]
 
 
-async def _node(node: ClusterNode, address: ClusterAddress, role: str) -> list[Finding]:
-    subject = f"Redis {node.name}"
+def _name(node: Endpoint) -> str:
+    return f"Redis {node.host}:{node.port}"
+
+
+async def _node(node: Endpoint, address: ClusterAddress, role: str) -> list[Finding]:
+    subject = _name(node)
     try:
         async with Redis(
             host=node.host,
-            port=int(node.port),
+            port=node.port,
             username=address.username,
             password=address.password,
             ssl=address.tls,
-            socket_timeout=SECONDS,
-            socket_connect_timeout=SECONDS,
+            **_asked_once(),
         ) as client:
             return [
                 *await _server(client, subject, in_cluster=True, role=role),

@@ -13,7 +13,7 @@ import pytest
 from ledger.announcements import announce
 from ledger.limits import Limits
 from ledger.partitions import partition_of
-from ledger.redis_client import open_redis
+from proxy.pipeline import RedisPipeline
 from proxy.quota.limits import Scope
 from proxy.quota.view import LimitState, read_holds, read_quota
 from runtime.engines.postgres import Postgres
@@ -65,7 +65,7 @@ async def tenant_at(house: System, cluster: ValkeyCluster, node: ClusterNode, **
 async def quota(house: System, tenant: Tenant, **limits: int) -> dict[str, LimitState]:
     """What people are shown of the organization's limits."""
     scope = Scope.of(f"o:{tenant.organization_id}", Limits(**limits))
-    async with open_redis(house.redis_url, seconds=5) as redis:
+    async with RedisPipeline.opened(house.redis_url, timeout=5) as redis:
         states = await read_quota(redis, tenant.organization_id, [scope], "UTC", datetime.now(UTC))
         assert await read_holds(redis, tenant.organization_id) == []
     return {state.name: state for state in states}
@@ -194,7 +194,7 @@ async def test_a_revoked_key_is_refused_by_both_within_a_second_though_a_node_is
         for client in (one, two):
             assert (await client.get("/v1/models")).status_code == 200
         await first.execute("update api_key set revoked_at = now() where id = $1", tenant.key_id)
-        async with open_redis(first.redis_url, seconds=1) as redis:
+        async with RedisPipeline.opened(first.redis_url, timeout=0.25) as redis:
             assert await announce(redis, tenant.organization_id)
             async with asyncio.timeout(1):
                 for client in (one, two):
@@ -202,4 +202,8 @@ async def test_a_revoked_key_is_refused_by_both_within_a_second_though_a_node_is
                         await asyncio.sleep(0.01)
             for node in valkey_cluster.primaries:
                 with node.frozen():
+                    assert await announce(redis, tenant.organization_id)
+        for node in valkey_cluster.primaries:
+            with node.frozen():
+                async with RedisPipeline.opened(first.redis_url, timeout=0.25) as redis:
                     assert await announce(redis, tenant.organization_id)

@@ -5,8 +5,8 @@ import random
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
+from proxy.pipeline import RedisPipeline
 from proxy.quota.view import read_holds
 from tests.system import System, Tenant, until
 from tests.wire import WireClient
@@ -46,15 +46,12 @@ async def under_way(house: System, request_id: str) -> None:
 
 
 async def no_hold(house: System, tenant: Tenant) -> None:
-    redis = Redis.from_url(house.redis_url)
-    try:
+    async with RedisPipeline.opened(house.redis_url, timeout=5) as redis:
 
         async def gone() -> bool | None:
             return True if not await read_holds(redis, tenant.organization_id) else None
 
         await until(gone, "the hold to go")
-    finally:
-        await redis.aclose()
 
 
 @pytest.fixture

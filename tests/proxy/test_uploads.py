@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from ledger.limits import Limits
+from proxy.pipeline import RedisPipeline
 from proxy.quota.view import read_holds
 from tests.proxy.test_disconnects import no_hold
 from tests.system import System, Tenant, until
@@ -139,13 +139,12 @@ async def test_no_more_uploads_run_at_once_than_allowed(house: System) -> None:
 
     async with asyncio.TaskGroup() as group:
         first = group.create_task(post(house, tenant, pieces()))
-        redis = Redis.from_url(house.redis_url)
+        async with RedisPipeline.opened(house.redis_url, timeout=5) as redis:
 
-        async def held() -> bool | None:
-            return True if await read_holds(redis, tenant.organization_id) else None
+            async def held() -> bool | None:
+                return True if await read_holds(redis, tenant.organization_id) else None
 
-        await until(held, "the hold of the first")
-        await redis.aclose()
+            await until(held, "the hold of the first")
         second = await post(house, tenant, body)
         waiting.set()
     assert (first.result().status_code, second.status_code) == (200, 429)

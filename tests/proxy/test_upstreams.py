@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
+from proxy.pipeline import RedisPipeline
 from proxy.quota.view import read_holds
 from runtime import ports
 from runtime.engines.postgres import Postgres
@@ -104,11 +104,8 @@ async def test_a_client_that_leaves_while_a_retry_waits_pays_nothing_and_is_sett
     [row] = await plane.records(tenant, 1)
     assert (row["outcome"], row["status"], row["upstream"]) == ("client_gone", 499, "hesitant")
     assert (row["input_tokens"], row["output_tokens"], row["price_nano"]) == (0, 0, 0)
-    redis = Redis.from_url(plane.redis_url)
-    try:
+    async with RedisPipeline.opened(plane.redis_url, timeout=5) as redis:
         assert not await read_holds(redis, tenant.organization_id)
-    finally:
-        await redis.aclose()
     assert len((await plane.books(client_request_id=name))["requests"]) == 1
 
 

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
+from proxy.pipeline import RedisPipeline
 from proxy.quota.view import read_holds
 from tests.system import System, Tenant, until
 
@@ -29,11 +29,8 @@ async def begun(house: System, tenant: Tenant, finish: int, **members: Any) -> d
 
 
 async def held(house: System, tenant: Tenant) -> int:
-    redis = Redis.from_url(house.redis_url)
-    try:
+    async with RedisPipeline.opened(house.redis_url, timeout=5) as redis:
         return len(await read_holds(redis, tenant.organization_id))
-    finally:
-        await redis.aclose()
 
 
 async def test_it_is_held_until_it_is_seen_finished_and_then_charged_once(

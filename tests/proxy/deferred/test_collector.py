@@ -9,6 +9,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from proxy.pipeline import RedisPipeline
 from proxy.quota.view import read_holds
 from tests.collecting import collect
 from tests.system import UPSTREAM_KEY, System, Tenant, until
@@ -33,11 +34,8 @@ async def waiting(house: System, tenant: Tenant, count: int) -> list[dict[str, A
 
 
 async def held(house: System, tenant: Tenant) -> int:
-    redis = Redis.from_url(house.redis_url)
-    try:
+    async with RedisPipeline.opened(house.redis_url, timeout=5) as redis:
         return len(await read_holds(redis, tenant.organization_id))
-    finally:
-        await redis.aclose()
 
 
 async def post(house: System, tenant: Tenant, path: str, sim: str = "", **body: Any) -> dict[str, Any]:

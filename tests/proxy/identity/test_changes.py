@@ -12,9 +12,9 @@ from ledger.announcements import announce
 from ledger.changes import CHANNEL, EVERYONE
 from ledger.database import close_pool, open_pool, transaction
 from ledger.limits import Limits
-from ledger.redis_client import open_redis
 from proxy.identity.changes import listen
 from proxy.identity.lookups import FRESH_SECONDS
+from proxy.pipeline import RedisPipeline
 from tests.system import System, Tenant, system
 from tests.tcp_link import Link, link
 
@@ -105,8 +105,8 @@ async def test_a_connection_that_carries_nothing_any_more_is_given_up(
 ) -> None:
     between, url = wire
     heard = asyncio.Queue[str]()
-    connect = partial(open_redis, url, seconds=0.5, connect_seconds=0.5, retries=0)
-    listening = asyncio.create_task(listen(connect, heard.put_nowait, quiet=0.3, pause=0.1))
+    subscriber = RedisPipeline(url, connect_timeout=0.5).subscriber
+    listening = asyncio.create_task(listen(subscriber, heard.put_nowait, quiet=0.3, pause=0.1))
     assert await forgotten(heard, 5) == EVERYONE
     async with Redis.from_url(redis_url) as redis:
         # Quiet alone is no reason: who answers is kept.

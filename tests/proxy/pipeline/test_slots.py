@@ -28,7 +28,7 @@ def test_a_node_that_does_not_know_its_own_name_is_the_one_that_was_asked() -> N
         [13, 14, [b"?", 7004, b"id"]],
     ]
     assert ranges(reply, "asked") == [
-        Range(0, 9, Endpoint("10.0.0.1", 7000)),
+        Range(0, 9, Endpoint("10.0.0.1", 7000), (Endpoint("10.0.0.2", 7001),)),
         Range(10, 10, Endpoint("asked", 7002)),
         Range(11, 12, Endpoint("asked", 7003)),
     ]

@@ -10,14 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from ledger import organizations
 from ledger.database import Pool, close_pool, open_pool, reading
 from ledger.limits import Limits
 from ledger.partitions import partition_of
 from ledger.periods import month_of
-from ledger.redis_client import RedisClient, open_redis
+from proxy.pipeline import RedisPipeline
 from proxy.quota import keys
 from proxy.quota.clock import milliseconds
 from proxy.quota.scripts import source
@@ -35,10 +34,9 @@ USED, HELD = ("r", "t", "m", "b"), ("hr", "ht", "hm", "hb", "c")
 
 
 @pytest.fixture
-async def redis(house: System) -> AsyncIterator[RedisClient]:
-    client = open_redis(house.redis_url, seconds=5)
-    yield client
-    await client.aclose()
+async def redis(house: System) -> AsyncIterator[RedisPipeline]:
+    async with RedisPipeline.opened(house.redis_url, timeout=5) as made:
+        yield made
 
 
 @pytest.fixture
@@ -73,11 +71,11 @@ async def account(pool: Pool, tenant: Tenant) -> Account:
     return found
 
 
-async def compared(redis: RedisClient, pool: Pool, tenant: Tenant) -> list[Comparison]:
+async def compared(redis: RedisPipeline, pool: Pool, tenant: Tenant) -> list[Comparison]:
     return await reconcile(Looks(redis, pool), await account(pool, tenant))
 
 
-async def mend(redis: RedisClient, pool: Pool, tenant: Tenant) -> None:
+async def mend(redis: RedisPipeline, pool: Pool, tenant: Tenant) -> None:
     async with reading(pool) as connection:
         organization = await organizations.get(connection, tenant.organization_id)
     await Repairs(redis).look_after(pool, organization, datetime.now(UTC))
@@ -89,19 +87,19 @@ def names(tenant: Tenant, scope: str) -> tuple[str, str]:
     return keys.live(partition, scope), keys.period(partition, scope, start)
 
 
-async def counters(redis: RedisClient, tenant: Tenant, scope: str) -> dict[str, int]:
+async def counters(redis: RedisPipeline, tenant: Tenant, scope: str) -> dict[str, int]:
     live, period = names(tenant, scope)
     found = {}
     for name in (*USED, *HELD):
-        value = await redis.hget(live if name == "c" else period, name)
+        value = await redis.execute("HGET", live if name == "c" else period, name)
         found[name] = int(value or 0)
     return found
 
 
-async def plant(redis: RedisClient, tenant: Tenant, scope: str, amount: int, *which: str) -> None:
+async def plant(redis: RedisPipeline, tenant: Tenant, scope: str, amount: int, *which: str) -> None:
     live, period = names(tenant, scope)
     for name in which:
-        await redis.hincrby(live if name == "c" else period, name, amount)
+        await redis.execute("HINCRBY", live if name == "c" else period, name, amount)
 
 
 async def mended(house: System, tenant: Tenant) -> list[dict[str, Any]]:
@@ -111,7 +109,7 @@ async def mended(house: System, tenant: Tenant) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("amount", [1000, -1])
 async def test_drift_of_every_counter_is_shown_and_mended_once(
-    house: System, redis: RedisClient, pool: Pool, console: Console, amount: int
+    house: System, redis: RedisPipeline, pool: Pool, console: Console, amount: int
 ) -> None:
     tenant = await house.tenant(key_limits=Limits(tokens_per_month=10**9))
     for _ in range(3):
@@ -148,13 +146,13 @@ async def test_drift_of_every_counter_is_shown_and_mended_once(
     assert await mended(house, tenant) == first
 
 
-async def _holding(redis: RedisClient, tenant: Tenant) -> bool | None:
+async def _holding(redis: RedisPipeline, tenant: Tenant) -> bool | None:
     live, _ = names(tenant, f"o:{tenant.organization_id}")
-    return True if await redis.hget(live, "c") == b"1" else None
+    return True if await redis.execute("HGET", live, "c") == b"1" else None
 
 
 async def test_a_storm_of_calls_is_neither_reported_nor_disturbed(
-    house: System, redis: RedisClient, pool: Pool
+    house: System, redis: RedisPipeline, pool: Pool
 ) -> None:
     tenant = await house.tenant(key_limits=Limits(tokens_per_month=10**9))
     assert await chat(house, tenant) == 200
@@ -190,7 +188,7 @@ async def test_a_storm_of_calls_is_neither_reported_nor_disturbed(
     assert len(await mended(house, tenant)) == 1
 
 
-async def test_one_look_alone_is_exact_in_a_storm(house: System, redis: RedisClient, pool: Pool) -> None:
+async def test_one_look_alone_is_exact_in_a_storm(house: System, redis: RedisPipeline, pool: Pool) -> None:
     """The second look is for what nobody foresaw; here the ledger is read long after the counters."""
     tenant = await house.tenant()
     assert await chat(house, tenant) == 200
@@ -218,7 +216,7 @@ async def test_one_look_alone_is_exact_in_a_storm(house: System, redis: RedisCli
 
 
 async def test_counters_that_redis_lost_are_no_drift_and_come_back_with_the_next_call(
-    house: System, redis: RedisClient, pool: Pool
+    house: System, redis: RedisPipeline, pool: Pool
 ) -> None:
     tenant = await house.tenant()
     assert await chat(house, tenant) == 200
@@ -234,22 +232,24 @@ async def test_counters_that_redis_lost_are_no_drift_and_come_back_with_the_next
     assert not [each for each in found if each.differs]
 
 
-async def test_counters_that_were_lost_and_rebuilt_since_are_left_alone(redis: Redis, house: System) -> None:
+async def test_counters_that_were_lost_and_rebuilt_since_are_left_alone(
+    redis: RedisPipeline, house: System
+) -> None:
     tenant = await house.tenant()
     assert await chat(house, tenant) == 200
     await house.records(tenant, 1)
     live, period = names(tenant, f"o:{tenant.organization_id}")
-    script = redis.register_script(source("mend"))
-    assert await script([live, period], [2, "t", 5]) == []
-    assert await script([live, period], [1, "t", -(10**9)]) != []
-    assert await redis.hget(period, "t") == b"0"
-    await redis.delete(period)
-    assert await script([live, period], [0, "t", 5]) == []
-    assert await redis.exists(period) == 0
+    script = redis.script(source("mend"))
+    assert await redis.send_script(script, [live, period], [2, "t", 5]) == []
+    assert await redis.send_script(script, [live, period], [1, "t", -(10**9)]) != []
+    assert await redis.execute("HGET", period, "t") == b"0"
+    await redis.execute("DEL", period)
+    assert await redis.send_script(script, [live, period], [0, "t", 5]) == []
+    assert await redis.execute("EXISTS", period) == 0
 
 
 async def test_what_is_on_its_way_to_the_ledger_is_counted_once(
-    house: System, redis: RedisClient, pool: Pool
+    house: System, redis: RedisPipeline, pool: Pool
 ) -> None:
     tenant = await house.tenant()
     assert await chat(house, tenant) == 200
@@ -263,8 +263,10 @@ async def test_what_is_on_its_way_to_the_ledger_is_counted_once(
         assert (found["r"].ledger, found["r"].stream, found["r"].counters) == (1, 2, 3)
         assert not [each for each in found.values() if each.differs]
         # Stored, and not taken off the stream yet: in both.
-        entries: Any = await redis.xrange(keys.stream(partition_of(tenant.organization_id)))
-        lying = [Entry("stream", entry.decode(), fields[b"d"]) for entry, fields in entries]
+        entries: Any = await redis.execute(
+            "XRANGE", keys.stream(partition_of(tenant.organization_id)), "-", "+"
+        )
+        lying = [Entry("stream", entry.decode(), fields[1]) for entry, fields in entries]
         await Batches(pool).store(lying, datetime.now(UTC))
         found = {each.measure: each for each in await compared(redis, pool, tenant)}
         assert (found["r"].ledger, found["r"].stream, found["r"].counters) == (3, 0, 3)
@@ -275,7 +277,7 @@ async def test_what_is_on_its_way_to_the_ledger_is_counted_once(
 
 
 async def test_a_record_that_the_ledger_lost_is_mended_from_the_ledger(
-    house: System, redis: RedisClient, pool: Pool
+    house: System, redis: RedisPipeline, pool: Pool
 ) -> None:
     tenant = await house.tenant()
     assert await chat(house, tenant) == 200
@@ -288,7 +290,7 @@ async def test_a_record_that_the_ledger_lost_is_mended_from_the_ledger(
 
 
 async def test_the_worker_does_it_and_metrics_tell(
-    house: System, redis: RedisClient, console: Console
+    house: System, redis: RedisPipeline, console: Console
 ) -> None:
     tenant = await house.tenant()
     assert await chat(house, tenant) == 200
