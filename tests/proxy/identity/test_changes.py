@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from redis.asyncio import Redis
@@ -15,8 +17,8 @@ from ledger.limits import Limits
 from proxy.identity.changes import listen
 from proxy.identity.lookups import FRESH_SECONDS
 from proxy.pipeline import RedisPipeline
+from tests.line import Line
 from tests.system import System, Tenant, system
-from tests.tcp_link import Link, link
 
 MODELS, CHAT = "/v1/models", "/v1/chat/completions"
 CALL = {"model": "gpt-4o-mini+tokens=2", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
@@ -90,9 +92,10 @@ async def test_what_was_said_while_both_were_cut_off_is_made_up_for_when_they_he
 
 
 @pytest.fixture
-async def wire(redis_url: str) -> AsyncIterator[tuple[Link, str]]:
-    async with link(redis_url) as made:
-        yield made
+def line(redis_url: str) -> Iterator[Line]:
+    made = Line(Path(unquote(urlsplit(redis_url).path)))
+    yield made
+    made.close()
 
 
 async def forgotten(heard: "asyncio.Queue[str]", seconds: float) -> str:
@@ -100,10 +103,8 @@ async def forgotten(heard: "asyncio.Queue[str]", seconds: float) -> str:
         return await heard.get()
 
 
-async def test_a_connection_that_carries_nothing_any_more_is_given_up(
-    wire: tuple[Link, str], redis_url: str
-) -> None:
-    between, url = wire
+async def test_a_connection_that_carries_nothing_any_more_is_given_up(line: Line, redis_url: str) -> None:
+    url = f"redis://127.0.0.1:{line.port}/0"
     heard = asyncio.Queue[str]()
     subscriber = RedisPipeline(url, connect_timeout=0.5).subscriber
     listening = asyncio.create_task(listen(subscriber, heard.put_nowait, quiet=0.3, pause=0.1))
@@ -114,10 +115,9 @@ async def test_a_connection_that_carries_nothing_any_more_is_given_up(
             await forgotten(heard, 1)
         assert await announce(redis, "org_1")
         assert await forgotten(heard, 1) == "org_1"
-        between.silence()
-        await announce(redis, "org_2")
-        await asyncio.sleep(1)
-        between.speak()
+        with line.frozen():
+            await announce(redis, "org_2")
+            await asyncio.sleep(1)
         # Not what comes late on the old one, but all of it again on a new one.
         assert await forgotten(heard, 5) == EVERYONE
     listening.cancel()
