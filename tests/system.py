@@ -346,3 +346,12 @@ def system(database_url: str, redis_url: str, **settings: str) -> Iterator[Syste
             made.stop()
         finally:
             shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@contextmanager
+def beside(house: System, **settings: str) -> Iterator[System]:
+    """Another proxy of the same data plane, on a port and with a disk of its own; not started yet."""
+    with system(house.database_url, house.redis_url) as made:
+        own = {name: made.environ[name] for name in ("TOLLKEEPER_PROXY_PORT", "TOLLKEEPER_DATA_DIR")}
+        made.environ = {**house.environ, **own, **settings}
+        yield made

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,10 +14,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import pytest
 
+from ledger.partitions import partition_of
+from ledger.redis_client import open_redis
+from ledger.usage import Usage
+from ledger.usage_record import UsageRecord
+from proxy.quota import keys
+from proxy.record import form
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
 from tests.line import Line
-from tests.system import System, Tenant, prepare, system, until
+from tests.system import System, Tenant, beside, prepare, system, until
 from tests.wire import WireClient
 
 CHAT = "/v1/chat/completions"
@@ -24,6 +31,7 @@ HOLD_SECONDS = 3
 BOUND = 0.25
 """Of Redis' answers, in seconds."""
 PERCENT = 20
+MANY = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +267,48 @@ async def test_with_redis_and_postgres_away_nothing_that_ran_is_lost(
     assert {row["outcome"] for row in rows} == {"completed"}
 
 
+async def test_thousands_of_records_wait_while_postgres_is_away_and_each_comes_once(
+    house: System, to_postgres: Line
+) -> None:
+    tenant = await tenant_of(house, requests_per_month=10**6)
+    statuses: Counter[int] = Counter()
+    async with house.client(tenant) as client:
+        assert (await timed(client))[0] == 200
+        [row] = await house.records(tenant, 1)
+        with to_postgres.cut():
+            # As if the load had gone on for as long: the same call again and again.
+            await _put_again(house, tenant, row, MANY)
+            for _ in range(4):
+                answers = await asyncio.gather(*(timed(client) for _ in range(25)))
+                statuses.update(status for status, _ in answers)
+            assert (await client.get("/readyz")).status_code == 200
+            assert await _waiting(house, tenant) == MANY + 100
+    assert statuses == {200: 100}
+    rows = await house.records(tenant, 1 + MANY + 100)
+    assert len({each["request_id"] for each in rows}) == len(rows)
+    await house.quiet()
+    assert await house.fetch("select * from dead_letter") == []
+
+
+async def _put_again(house: System, tenant: Tenant, row: dict[str, Any], count: int) -> None:
+    usage = Usage(input_tokens=row["input_tokens"], output_tokens=row["output_tokens"])
+    plain = {field.name: row[field.name] for field in fields(UsageRecord) if field.name in row}
+    redis = open_redis(house.redis_url, seconds=5)
+    async with redis.pipeline(transaction=False) as pipe:
+        for number in range(count):
+            record = UsageRecord(**{**plain, "request_id": f"req_again_{number}"}, usage=usage)
+            pipe.xadd(keys.stream(partition_of(tenant.organization_id)), {"d": form.write(record)})
+        await pipe.execute()
+    await redis.aclose()
+
+
+async def _waiting(house: System, tenant: Tenant) -> int:
+    redis = open_redis(house.redis_url, seconds=5)
+    count = int(await redis.xlen(keys.stream(partition_of(tenant.organization_id))))
+    await redis.aclose()
+    return count
+
+
 # -- Plans that go on
 
 
@@ -304,7 +354,7 @@ async def test_tokens_let_on_never_pass_the_allowance(house: System, to_redis: L
 
 
 async def test_over_several_processes_the_allowance_is_parted(house: System, to_redis: Line) -> None:
-    with another(house) as other:
+    with beside(house) as other:
         other.start("proxy")
         tenant = await tenant_of(house, bounded=True, proxies=2, requests_per_month=100)
         async with house.client(tenant) as client, other.client(tenant) as client_2:
@@ -362,7 +412,7 @@ async def test_a_process_killed_while_it_let_requests_on_has_one_record_of_each(
 
 
 async def test_a_full_spool_refuses_what_is_new_and_loses_nothing(house: System, to_redis: Line) -> None:
-    with another(house, TOLLKEEPER_SPOOL_MAX_BYTES="4096") as small:
+    with beside(house, TOLLKEEPER_SPOOL_MAX_BYTES="4096") as small:
         small.start("proxy")
         tenant = await tenant_of(small, bounded=True, proxies=2)
         async with small.client(tenant) as client:
@@ -377,15 +427,6 @@ async def test_a_full_spool_refuses_what_is_new_and_loses_nothing(house: System,
             assert await small.metric("tollkeeper_spool_full") == 0
             assert (await timed(client))[0] == 200
         await settled(small, tenant, passed + 2)
-
-
-@contextmanager
-def another(house: System, **settings: str) -> Iterator[System]:
-    """Another proxy of the same data plane, with a disk of its own."""
-    with system(house.database_url, house.redis_url) as made:
-        own = {name: made.environ[name] for name in ("TOLLKEEPER_PROXY_PORT", "TOLLKEEPER_DATA_DIR")}
-        made.environ = {**house.environ, **own, **settings}
-        yield made
 
 
 async def counted(house: System, proxies: int) -> None:
