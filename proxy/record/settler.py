@@ -1,6 +1,7 @@
 """Sees every settlement through: sent at once, sent again until Redis has confirmed it, whoever began it is gone."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Final
@@ -20,6 +21,9 @@ _SPOOL_AFTER_SECONDS: Final = 1.0
 """How long Redis may leave a settlement unconfirmed before it goes to the disk."""
 _SPOOL_SECONDS: Final = 5.0
 """How long the disk may take for the last of them, when the process ends."""
+_UNSURE_SECONDS: Final = 2.5
+"""How long what Redis has confirmed may still be lost by it: with `appendfsync everysec` it writes up to two seconds
+later."""
 _PER_WRITE: Final = 1_000
 _MOST_OPEN: Final = 50_000
 REMEMBER_WORK_SECONDS: Final = 86_400
@@ -31,7 +35,8 @@ class Settler:
     """Owns all settlements that Redis has not confirmed. `settle` and its like never wait, so nothing can skip them.
 
     The script recognises a settlement that it has done, so one of unknown outcome is simply asked again. What stays
-    unconfirmed goes to the spool, if there is one, and is then whoever's who replays that.
+    unconfirmed goes to the spool, if there is one, and is then whoever's who replays that. What Redis confirmed just
+    before its connection broke is asked again, too: it may have come back without it.
     """
 
     def __init__(
@@ -47,7 +52,9 @@ class Settler:
         self._spool = spool
         self._ended = ended
         self._open: dict[str, tuple[Owed, float]] = {}
+        self._latest: deque[tuple[float, Owed]] = deque()
         self._failed: set[str] = set()
+        redis.on_connect.append(self._ask_again)
         self._begun: set[str] = set()
         self._retry: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
@@ -135,8 +142,9 @@ class Settler:
             rest = item.after(reply.result())
             if rest is not None:
                 self._submit(rest)
-            else:
-                self._done(item)
+                return
+            self._done(item)
+            self._remember(item)
             return
         if isinstance(error, RedisReplyError):
             _log.error("the settlement script failed", request_id=item.name, error=str(error))
@@ -147,6 +155,19 @@ class Settler:
         self._begun.discard(item.hold.request_id)
         if not self._open:
             self._idle.set()
+
+    def _remember(self, item: Owed) -> None:
+        now, latest = monotonic(), self._latest
+        latest.append((now, item))
+        while latest[0][0] < now - _UNSURE_SECONDS:
+            latest.popleft()
+
+    def _ask_again(self) -> None:
+        """Of a new connection to Redis. What it still has, it knows as done."""
+        latest, self._latest = self._latest, deque()
+        for _, item in latest:
+            if item.name not in self._open:
+                self._submit(item)
 
     def _fail(self, item: Owed) -> None:
         if item.name not in self._open:

@@ -43,6 +43,7 @@ class Plane:
     postgres: Postgres
     valkey: Valkey
     children: dict[str, Child]
+    home: Path
 
     def start(self, name: str) -> None:
         server = self.postgres if name == "postgres" else self.valkey
@@ -68,6 +69,14 @@ class Plane:
         finally:
             for pid in ours:
                 os.kill(pid, signal.SIGCONT)
+
+    def forget(self, name: str) -> None:
+        """All data of the engine, which does not run."""
+        for path in (self.home / name).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     @asynccontextmanager
     async def redis(self) -> AsyncIterator[Redis]:
@@ -108,7 +117,7 @@ def plane() -> Iterator[Plane]:
     postgres.prepare()
     valkey.prepare()
     with system(postgres.url(DATABASE), valkey.url(), TOLLKEEPER_HOLD_TTL_SECONDS=str(HOLD_SECONDS)) as made:
-        plane = Plane(made, postgres, valkey, {})
+        plane = Plane(made, postgres, valkey, {}, home)
         try:
             for name in ("postgres", "valkey"):
                 plane.start(name)
@@ -273,6 +282,28 @@ async def test_a_stream_outlives_a_redis_that_lost_everything(plane: Plane) -> N
     assert rest.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
     [row] = await plane.system.records(tenant, 1)
     assert (row["outcome"], row["usage_source"], row["output_tokens"]) == ("completed", "provider", 60)
+
+
+async def test_records_that_redis_lost_before_anybody_read_them_are_made_again(plane: Plane) -> None:
+    tenant = await tenant_of(plane, requests_per_month=100)
+    plane.system.stop("drain")
+    async with plane.system.client(tenant) as client:
+        answers = [await client.post(CHAT, json=chat()) for _ in range(4)]
+        begun = {"model": "gpt-4o-mini+finish=600000", "input": "Hello", "background": True}
+        work = await client.post("/v1/responses", json=begun)
+    assert [answer.status_code for answer in (*answers, work)] == [200] * 5
+    plane.kill("valkey")
+    plane.forget("valkey")
+    plane.start("valkey")
+    plane.system.start("drain")
+    rows = await plane.system.records(tenant, 4)
+    assert {row["outcome"] for row in rows} == {"completed"}
+    query = "select id from deferred_call where organization_id = $1"
+
+    async def known() -> list[dict[str, Any]] | None:
+        return await plane.system.fetch(query, tenant.organization_id) or None
+
+    assert await until(known, "the work that goes on") == [{"id": work.json()["id"]}]
 
 
 async def test_counters_that_redis_lost_come_back_before_the_next_admission(plane: Plane) -> None:
