@@ -14,7 +14,7 @@ ENDPOINTS = (
     Endpoint("files.delete", "DELETE", _FILE),
     Endpoint("files.content", "GET", _FILE + "/content"),
     Endpoint("uploads", "POST", _UPLOADS, creates="upload"),
-    Endpoint("uploads.parts", "POST", _UPLOAD + "/parts", takes="upload"),
+    Endpoint("uploads.parts", "POST", _UPLOAD + "/parts", takes="upload", brings=(("id", "part"),)),
     Endpoint("uploads.complete", "POST", _UPLOAD + "/complete", brings=(("file.id", "file"),)),
     Endpoint("uploads.cancel", "POST", _UPLOAD + "/cancel"),
 )

@@ -25,6 +25,7 @@ REFERENCES: Final = frozenset(
         "assistant_id",
         "thread_id",
         "batch_id",
+        "part_ids",
         "audio",
         "comparison_response_id",
     }

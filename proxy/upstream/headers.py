@@ -16,6 +16,8 @@ _NOT_UPSTREAM = _HOP_BY_HOP | frozenset(
         b"host", b"content-length", b"accept-encoding",
         # The caller's credentials, and the account it thinks it has: upstream there is one account for all.
         b"authorization", b"cookie", b"api-key", b"x-api-key", b"openai-organization", b"openai-project",
+        # Upstream all tenants are one account: what one of them repeats is no repetition of another's.
+        b"idempotency-key",
         # Who and where the caller is.
         b"forwarded", b"via", b"x-real-ip",
     )

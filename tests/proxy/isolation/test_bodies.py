@@ -311,3 +311,27 @@ async def test_the_items_of_an_eval_bring_no_messages_with_anothers_files(
     refused = await run(stranger)
     assert (refused.status, refused.reached) == (404, False), refused.body
     assert (await run(owner)).status == 200
+
+
+async def test_an_upload_is_not_completed_with_anothers_part(owner: Actor, stranger: Actor) -> None:
+    async def upload_with_part(actor: Actor) -> tuple[str, str]:
+        path = f"/v1/uploads/{await MAKERS['upload'](actor, {})}"
+        part = await actor.made(f"{path}/parts", files={"data": ("a", b"abc")})
+        return path, part["id"]
+
+    path, mine = await upload_with_part(stranger)
+    _, theirs = await upload_with_part(owner)
+    for parts in ([theirs], [mine, theirs]):
+        refused = await stranger.call("POST", f"{path}/complete", json={"part_ids": parts})
+        assert (refused.status, refused.reached) == (404, False)
+    done = await stranger.call("POST", f"{path}/complete", json={"part_ids": [mine]})
+    assert done.json["status"] == "completed"
+
+
+async def test_a_model_tuned_for_another_is_no_deployment(owner: Actor, stranger: Actor) -> None:
+    theirs = await MAKERS["model"](owner, {})
+    path = f"/openai/deployments/{theirs}/chat/completions?api-version=2025-04-01-preview"
+    for body in ({"messages": CHAT["messages"]}, CHAT):
+        refused = await stranger.call("POST", path, json=body)
+        assert (refused.status, refused.reached) == (404, False), refused.body
+        assert (await owner.call("POST", path, json=body)).status == 200

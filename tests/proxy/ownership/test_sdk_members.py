@@ -32,7 +32,6 @@ NAMES_NONE = {
     "tool_call_id": "as above: of a chat, or a run in the path",
     "id": "an item's own; items that are looked up by it, and parents of it, are looked at",
     "item": "a row of an eval: it is looked into like all else",
-    "part_ids": "parts lie within the upload in the path",
     "eval_id": "stands in the path",
     "run_id": "stands in the path, or chooses among the messages of a thread in the path",
     "connector_id": "services of others, opened by a token in the same request",

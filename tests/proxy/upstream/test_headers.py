@@ -12,6 +12,7 @@ def test_the_callers_credentials_cookies_and_whereabouts_stay_here() -> None:
         (b"x-api-key", b"k"),
         (b"openai-organization", b"org-caller"),
         (b"openai-project", b"proj-caller"),
+        (b"idempotency-key", b"order-1"),
         (b"x-forwarded-for", b"10.0.0.1"),
         (b"x-forwarded-proto", b"https"),
         (b"x-real-ip", b"10.0.0.1"),
