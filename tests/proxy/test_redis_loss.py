@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from ledger.partitions import partition_of
-from ledger.redis_client import open_redis
 from ledger.usage import Usage
 from ledger.usage_record import UsageRecord
 from proxy.quota import keys
@@ -23,6 +22,7 @@ from proxy.record import form
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
 from tests.line import Line
+from tests.redis_client import open_redis
 from tests.system import System, Tenant, beside, prepare, system, until
 from tests.wire import WireClient
 
@@ -293,7 +293,7 @@ async def test_thousands_of_records_wait_while_postgres_is_away_and_each_comes_o
 async def _put_again(house: System, tenant: Tenant, row: dict[str, Any], count: int) -> None:
     usage = Usage(input_tokens=row["input_tokens"], output_tokens=row["output_tokens"])
     plain = {field.name: row[field.name] for field in fields(UsageRecord) if field.name in row}
-    redis = open_redis(house.redis_url, seconds=5)
+    redis = open_redis(house.redis_url)
     async with redis.pipeline(transaction=False) as pipe:
         for number in range(count):
             record = UsageRecord(**{**plain, "request_id": f"req_again_{number}"}, usage=usage)
@@ -303,7 +303,7 @@ async def _put_again(house: System, tenant: Tenant, row: dict[str, Any], count: 
 
 
 async def _waiting(house: System, tenant: Tenant) -> int:
-    redis = open_redis(house.redis_url, seconds=5)
+    redis = open_redis(house.redis_url)
     count = int(await redis.xlen(keys.stream(partition_of(tenant.organization_id))))
     await redis.aclose()
     return count
