@@ -5,6 +5,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote
 
 import structlog
 
@@ -67,6 +68,8 @@ async def _refuse(client: ClientSocket, refusal: Refusal, request_id: str) -> No
 
 async def seat_of(house: House, wish: Handshake) -> Seat:
     """Who may sit where. Raises Refusal."""
+    if wish.call and (wish.model or wish.transcribes):
+        raise Refusal(400, "Name a model or a call, not both.", code="invalid_value", param="call_id")
     if is_ephemeral(wish.credential):
         return await _seat_of_pass(house, wish, house.seal.open(wish.credential))
     principal = await house.identities.resolve(wish.credential)
@@ -87,6 +90,8 @@ async def _seat_of_pass(house: House, wish: Handshake, given: Pass) -> Seat:
     """By an ephemeral key: its model, at the upstream that gave it out."""
     same_model(given, wish.model)
     principal = await house.identities.again(given)
+    if wish.call:
+        return await _seat_beside(house, wish, principal, given.project_id)
     asked = asking(given.model, label_of(wish.headers))
     ways = house.route.ways(asked, given.upstream)
     seat = Seat(
@@ -153,7 +158,9 @@ async def _connect(
     house: House, wish: Handshake, seat: Seat, client: ClientSocket
 ) -> tuple[Socket, str] | None:
     """None if the client leaves first. Raises Refused or Unreachable."""
-    request = SocketRequest(wish.path, wish.query, wish.headers, wish.subprotocols, wish.model, seat.secret)
+    # Beside a call nothing is metered, so nothing may be read as the wish for a session of its own.
+    query = b"call_id=" + quote(wish.call, safe="").encode() if seat.observes else wish.query
+    request = SocketRequest(wish.path, query, wish.headers, wish.subprotocols, wish.model, seat.secret)
     opening = asyncio.ensure_future(house.route.open_socket(request, seat.ways))
     left = asyncio.ensure_future(client.left())
     try:

@@ -167,6 +167,37 @@ async def test_nobody_else_acts_on_a_call_or_listens_to_it(theatre: System, prov
     await hung_up(provider)
 
 
+async def test_an_ephemeral_key_opens_no_call_of_another_tenant(theatre: System, provider: Provider) -> None:
+    provider.answers[SECRETS] = (200, {}, given(2_000_000_000))
+    mine, other = await theatre.tenant(), await theatre.tenant()
+    await offered(theatre, mine)
+    await joined(provider)
+    bearer = {"authorization": f"Bearer {await a_key(theatre, other)}"}
+    with pytest.raises(InvalidStatus) as refused:
+        async with client(theatre, None, "call_id=rtc_1", headers=bearer):
+            raise AssertionError
+    assert refused.value.response.status_code == 404
+    assert len(provider.sessions) == 1
+    provider.ended("rtc_1").set()
+
+
+async def test_what_is_not_charged_is_nothing_but_a_look_at_the_call(
+    theatre: System, provider: Provider
+) -> None:
+    tenant = await theatre.tenant()
+    await offered(theatre, tenant)
+    await joined(provider)
+    for query in ("call_id=rtc_1&model=gpt-realtime", "call_id=rtc_1&intent=transcription"):
+        with pytest.raises(InvalidStatus) as refused:
+            async with client(theatre, tenant, query):
+                raise AssertionError
+        assert refused.value.response.status_code == 400
+    async with client(theatre, tenant, "call%5Fid=rtc_1&deployment=gpt-realtime&x=1"):
+        pass
+    assert provider.sessions[-1].path == "/v1/realtime?call_id=rtc_1"
+    provider.ended("rtc_1").set()
+
+
 async def test_whose_call_it_is_may_listen_and_is_not_charged_twice(
     theatre: System, provider: Provider
 ) -> None:
