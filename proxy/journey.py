@@ -93,7 +93,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         asked = body.read(match.endpoint, content, headers)
     ids = mentioned(asked.body, asked.request) if asked.form is None else mentioned_in_form(asked.request)
     places = await house.register.require(principal, project_id, match.owned | ids)
-    if match.endpoint.opens == "call":
+    if match.endpoint.opens is not None:
         asked = for_call(asked, scope["query_string"], given)
     ways = house.route.ways(asked, _keeper(match, places) if given is None else given.upstream)
     asked, offered = await Offering(house, principal, project_id, places, match.ids).of(asked)

@@ -21,13 +21,17 @@ async def caller_of(house: House, endpoint: Endpoint, credential: str) -> tuple[
 
 def for_call(asked: Asked, query: bytes, given: Pass | None) -> Asked:
     """With the model of the ephemeral key, or that of the query, which is where an offer without a form names it.
-    Raises Refusal 400 where they differ."""
-    named = parse_qs(query.decode("latin-1")).get("model", [])
-    if given is None:
-        return asked if asked.request or len(named) != 1 else replace(asked, model=named[0])
-    for model in named:
-        same_model(given, model)
-    return replace(asked, model=given.model)
+    Raises Refusal 400 where two are named: which of them the upstream would take is not known."""
+    named = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("model", [])
+    if given is not None:
+        for model in named:
+            same_model(given, model)
+        return replace(asked, model=given.model)
+    if len(named) == 1 and not asked.request:
+        return replace(asked, model=named[0])
+    if any(model != asked.model for model in named):
+        raise Refusal(400, "More than one model is named.", code="invalid_value", param="model")
+    return asked
 
 
 def same_model(given: Pass, model: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 from proxy.errors import Refusal
 from proxy.identity.credentials import bearer
@@ -14,6 +14,8 @@ _KEY_PROTOCOL: Final = "openai-insecure-api-key."
 """How a browser, which can set no headers, brings its key."""
 _KEY_PARAMETER: Final = "api-key"
 """How it brings one to Azure."""
+_NOT_UPSTREAM: Final = frozenset({_KEY_PARAMETER, "deployment"})
+"""A deployment is a model by another name, which one upstream alone knows: it could stand beside what is paid for."""
 _PROJECT_PROTOCOL: Final = "openai-project."
 _ACCOUNT_PROTOCOLS: Final = (_KEY_PROTOCOL, _PROJECT_PROTOCOL, "openai-organization.")
 _LONGEST: Final = 256
@@ -46,8 +48,8 @@ def read(scope: Scope) -> Handshake:
     if project is not None and not any(name == b"openai-project" for name, _ in headers):
         headers.append((b"openai-project", project.encode("latin-1", "replace")))
     query: bytes = scope["query_string"]
-    named = parse_qs(query.decode("latin-1"))
-    query = b"&".join(part for part in query.split(b"&") if not part.startswith(_KEY_PARAMETER.encode()))
+    named = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    query = b"&".join(part for part in query.split(b"&") if _name(part) not in _NOT_UPSTREAM)
     return Handshake(
         b"/realtime",
         query,
@@ -64,6 +66,11 @@ def _credential(headers: Headers, named: str, offered: Sequence[str]) -> str:
     if any(name in (b"authorization", b"api-key") for name, _ in headers):
         return bearer(headers)
     return named or _after(_KEY_PROTOCOL, offered) or bearer(headers)
+
+
+def _name(part: bytes) -> str:
+    """Of one part of a query, as it is meant."""
+    return unquote_plus(part.partition(b"=")[0].decode("latin-1")).lower()
 
 
 def _after(prefix: str, offered: Sequence[str]) -> str | None:

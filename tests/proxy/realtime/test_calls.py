@@ -99,6 +99,25 @@ async def test_an_offer_without_a_form_names_its_model_in_the_query(
     await theatre.quiet()
 
 
+async def test_no_second_model_is_named_beside_the_one_that_is_paid(
+    theatre: System, provider: Provider
+) -> None:
+    tenant = await theatre.tenant()
+    async with theatre.client(tenant) as caller:
+        session = {"type": "realtime", "model": "gpt-realtime-mini"}
+        secret = await caller.post(f"{SECRETS}?model=gpt-realtime", json={"session": session})
+        form: Any = {"sdp": (None, SDP), "session": (None, json.dumps(session))}
+        call = await caller.post(f"{CALLS}?model=gpt-realtime", files=form)
+        plain = await caller.post(
+            f"{CALLS}?model=gpt-realtime-mini&model=gpt-realtime",
+            content=SDP,
+            headers={"content-type": "application/sdp"},
+        )
+    for answer in (secret, call, plain):
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model")
+    assert provider.requests == []
+
+
 async def test_a_call_for_which_there_is_no_room_is_not_made(theatre: System, provider: Provider) -> None:
     tenant = await theatre.tenant(limits={"spend_per_month": "0.10"})
     answer = await offered(theatre, tenant)

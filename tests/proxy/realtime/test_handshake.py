@@ -44,6 +44,11 @@ def test_the_query_goes_on_as_it_came() -> None:
     assert (made.model, made.transcribes, made.call) == ("gpt-realtime", True, "")
 
 
+@pytest.mark.parametrize("name", ["deployment", "deploymen%74", "Deployment", "api-key", "api%2dkey"])
+def test_no_second_model_and_no_key_goes_on_by_another_name(name: str) -> None:
+    assert wish(f"model=a&{name}=b&x=1", authorization="Bearer k").query == b"model=a&x=1"
+
+
 def test_the_project_of_a_browser_is_a_header_like_any_other() -> None:
     made = wish(offered=("openai-insecure-api-key.k", "openai-project.proj_1", "openai-beta.realtime-v1"))
     assert (b"openai-project", b"proj_1") in made.headers
@@ -54,6 +59,8 @@ def test_the_project_of_a_browser_is_a_header_like_any_other() -> None:
     ("query", "param"),
     [
         ("model=a&model=b", "model"),
+        ("model=&model=b", "model"),
+        ("mod%65l=a&model=b", "model"),
         ("model=" + "a" * 257, "model"),
         ("model=%00", "model"),
         ("call_id=a&call_id=b", "call_id"),
