@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 
 from proxy.endpoints.asked import Asked
 from proxy.endpoints.endpoint import Endpoint
+from proxy.endpoints.realtime import session_of
 from proxy.errors import Refusal
 from proxy.house import House
 from proxy.identity.ephemeral import Pass, is_ephemeral
@@ -23,12 +24,14 @@ def for_call(asked: Asked, query: bytes, given: Pass | None) -> Asked:
     """With the model of the ephemeral key, or that of the query, which is where an offer without a form names it.
     Raises Refusal 400 where two are named: which of them the upstream would take is not known."""
     named = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("model", [])
+    if given is None and len(named) == 1 and not asked.request:
+        return replace(asked, model=named[0])
+    places = (asked.request, session_of(asked.request))
+    named += [place["model"] for place in places if isinstance(place.get("model"), str)]
     if given is not None:
         for model in named:
             same_model(given, model)
         return replace(asked, model=given.model)
-    if len(named) == 1 and not asked.request:
-        return replace(asked, model=named[0])
     if any(model != asked.model for model in named):
         raise Refusal(400, "More than one model is named.", code="invalid_value", param="model")
     return asked

@@ -113,7 +113,13 @@ async def test_no_second_model_is_named_beside_the_one_that_is_paid(
             content=SDP,
             headers={"content-type": "application/sdp"},
         )
-    for answer in (secret, call, plain):
+        twice = {"model": "gpt-realtime", "session": session}
+        nested = [
+            await caller.post(path, json=twice)
+            for path in (SECRETS, "/v1/realtime/sessions", f"{CALLS}/rtc_1/accept")
+        ]
+    assert nested.pop().status_code == 404
+    for answer in (secret, call, plain, *nested):
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model")
     assert provider.requests == []
 
@@ -266,6 +272,9 @@ async def test_a_browser_calls_by_its_ephemeral_key(theatre: System, provider: P
     async with theatre.client(Tenant("", "", "", key)) as caller:
         headers = {"content-type": "application/sdp"}
         wrong = await caller.post(f"{CALLS}?model=gpt-realtime-mini", content=SDP, headers=headers)
+        assert wrong.json()["error"]["code"] == "model_mismatch"
+        form: Any = {"sdp": (None, SDP), "session": (None, b'{"model": "gpt-realtime-mini"}')}
+        wrong = await caller.post(CALLS, files=form)
         assert wrong.json()["error"]["code"] == "model_mismatch"
         answer = await caller.post(CALLS, content=SDP, headers=headers)
     assert (answer.status_code, answer.content) == (201, ANSWER)
