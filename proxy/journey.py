@@ -4,17 +4,15 @@ The life of the request (proxy/life.py) decides what follows from what; this fil
 """
 
 import asyncio
-from collections.abc import Mapping
 from time import monotonic
 from typing import Final
 
 import structlog
 
 from ledger.ids import new_id
-from ledger.upstream_objects import Place
 from proxy.call import Call
 from proxy.endpoints import asked as body
-from proxy.endpoints.catalogue import Match, find
+from proxy.endpoints.catalogue import find
 from proxy.endpoints.forms import content_type_of
 from proxy.errors import DEFECT, Refusal
 from proxy.house import House
@@ -26,6 +24,7 @@ from proxy.meter.form_scanner import is_form
 from proxy.offering import Offering
 from proxy.ownership.mentions import mentioned, mentioned_in_form
 from proxy.ownership.passing import PassingForm
+from proxy.ownership.register import keeper_of
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
 from proxy.quota.refusals import refusal
@@ -95,7 +94,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
     places = await house.register.require(principal, project_id, match.owned | ids)
     if match.endpoint.opens is not None:
         asked = for_call(asked, scope["query_string"], given)
-    ways = house.route.ways(asked, _keeper(match, places) if given is None else given.upstream)
+    ways = house.route.ways(asked, keeper_of(places) if given is None else given.upstream)
     asked, offered = await Offering(house, principal, project_id, places, match.ids).of(asked)
     ticket = Ticket(
         request_id,
@@ -129,14 +128,6 @@ async def _inflow(
     await check_length(receive, headers, house.max_upload_bytes)
     form = PassingForm(content_type, lambda ids: house.register.require(principal, project_id, ids))
     return Inflow(receive, headers, house.max_upload_bytes, form.look)
-
-
-def _keeper(match: Match, places: Mapping[str, Place]) -> str | None:
-    """The upstream that keeps what a call refers to; where several do, the one of the object in the path."""
-    if not places:
-        return None
-    at = next((each for each in match.ids.values() if each in places), min(places))
-    return places[at].upstream
 
 
 async def _hold(

@@ -1,7 +1,7 @@
 """What a call is offered before its hold: where its body leaves unsaid what it may come to, the upstream is asked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from proxy.foreseen import Foreseen, foresee
 from proxy.house import House
 from proxy.identity.principal import Principal
 from proxy.offer import Offer, check_endpoint, check_plan, offer, quote_for
-from proxy.ownership.register import nothing_with
+from proxy.ownership.register import keeper_of, nothing_with
 from proxy.pricing import Quote
 from proxy.unpriced import check_kinds
 from proxy.upstream.asking import object_at, read_file
@@ -104,8 +104,13 @@ class Offering:
         lines = BatchInput(endpoint, self._of_line)
         await read_file(self.house.route, file_id, keeper, lines.feed)
         await asyncio.to_thread(lines.end)
-        await self.house.register.require(self.principal, self.project_id, lines.mentioned)
+        await self._require(lines.mentioned)
         return self._of_total(asked, lines.total, _BATCH_TIER)
+
+    async def _require(self, ids: Collection[str]) -> None:
+        """Of what the lines of a file refer to, as of what the request does."""
+        found = await self.house.register.require(self.principal, self.project_id, ids)
+        keeper_of({**self.places, **found})
 
     def _of_line(self, asked: Asked) -> Offer:
         quote = self._quote(asked, _BATCH_TIER)
@@ -134,7 +139,7 @@ class Offering:
         rows = Rows(messages=messages)
         await read_file(self.house.route, file_id, self.places[file_id].upstream, rows.feed)
         items = rows.end()
-        await self.house.register.require(self.principal, self.project_id, rows.mentioned)
+        await self._require(rows.mentioned)
         return items
 
     def _of_total(self, asked: Asked, total: Total, service_tier: str) -> tuple[Asked, Offer]:

@@ -100,6 +100,23 @@ class Register:
         return {each: _read(value) for each, value in zip(ids, found, strict=True) if value is not None}
 
 
+def keeper_of(places: Mapping[str, Place]) -> str | None:
+    """The upstream that keeps all of these; None where there are none. Raises Refusal 400 where they lie at several:
+    there the id of one may be another's."""
+    kept = sorted(each for each, place in places.items() if place.upstream)
+    if not kept:
+        return "" if places else None
+    first = kept[0]
+    for each in kept:
+        if places[each].upstream != places[first].upstream:
+            raise Refusal(
+                400,
+                f"'{first[:100]}' and '{each[:100]}' lie at different providers, so no call can refer to both.",
+                code="different_providers",
+            )
+    return places[first].upstream
+
+
 def nothing_with(identifier: str) -> Refusal:
     """What there is to say of an id that is not the caller's, whoever else's it may be."""
     return Refusal(404, f"No object found with id '{identifier[:100]}'.", code="not_found")

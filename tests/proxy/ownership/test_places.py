@@ -1,6 +1,7 @@
 """Where objects lie and who within an organization may use them: two providers, two projects."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -86,6 +87,23 @@ async def test_where_it_lies_is_known_when_redis_has_forgotten(twins: Twins) -> 
     await twins.system.records(tenant, 1)
     await twins.system.forget_objects(tenant)
     assert (await call(twins, tenant, "GET", f"/v1/responses/{made['id']}")).status_code == 200
+
+
+async def test_what_lies_at_two_providers_is_not_referred_to_in_one_call(twins: Twins) -> None:
+    tenant = await twins.system.tenant()
+    away = (await call(twins, tenant, "POST", "/v1/responses", model="gpt-4.1-mini", input="Hello")).json()
+    home = (await call(twins, tenant, "POST", "/v1/conversations")).json()
+    asked = {"model": "gpt-4o", "input": "Hello", "previous_response_id": away["id"]}
+    refused = await call(twins, tenant, "POST", "/v1/responses", **asked, conversation=home["id"])
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "different_providers")
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}], "conversation": away["id"]}
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    async with twins.system.client(tenant) as client:
+        files = {"file": ("a.jsonl", json.dumps(line).encode())}
+        file = (await client.post("/v1/files", files=files, data={"purpose": "batch"})).json()
+    batch = {"endpoint": "/v1/chat/completions", "completion_window": "24h", "input_file_id": file["id"]}
+    refused = await call(twins, tenant, "POST", "/v1/batches", **batch)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "different_providers")
 
 
 async def of_project(twins: Twins, tenant: Tenant, name: str, *, separate: bool) -> Tenant:
