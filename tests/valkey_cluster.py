@@ -176,6 +176,12 @@ class ValkeyCluster:
         for node in (target, source, *self.primaries):
             node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
 
+    def move_at_once(self, partition: int, target: ClusterNode) -> None:
+        """One slot, all its keys at one moment."""
+        slot = slot_of(tag(partition))
+        self.owner(partition).ask("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", target.id)
+        wait(lambda: self.owner(partition) is target, "the slot to move")
+
     def close(self) -> None:
         for node in self.nodes:
             node.kill()

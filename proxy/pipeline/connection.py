@@ -41,7 +41,6 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Sent] = deque()
         # When the answers to a write are due, and the number of the last of them.
         self._due: deque[tuple[float, int]] = deque()
-        self._queued = 0
         self._answered = 0
         self._timer: asyncio.TimerHandle | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -65,13 +64,12 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._unsent.append(packed)
         self._waiting.append(sent)
-        self._queued += 1
 
     def _flush(self) -> None:
         if self._transport is None or not self._unsent:
             return
         due = monotonic() + self._timeout  # the loop's own clock may stand still while callbacks run
-        self._due.append((due, self._queued))
+        self._due.append((due, self._answered + len(self._waiting)))
         if self._timer is None:
             self._timer = self._loop.call_later(self._timeout, self._on_time)
         self._transport.write(b"".join(self._unsent))
@@ -98,17 +96,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
+        gets, waiting = self._reader.gets, self._waiting
         try:
-            while self.alive and (reply := self._reader.gets()) is not _INCOMPLETE:
-                if not self._waiting:
+            while self.alive and (reply := gets()) is not _INCOMPLETE:
+                if not waiting:
                     self.fail("Redis answered what was not asked")
                     break
-                sent = self._waiting.popleft()
+                sent = waiting.popleft()
                 self._answered += 1
                 if isinstance(reply, RedisReplyError):
                     self._failed(sent, reply)
-                elif not sent[0].done():
-                    sent[0].set_result(reply)
+                elif not (future := sent[0]).done():
+                    future.set_result(reply)
         except hiredis.ProtocolError as error:
             self.fail(f"Redis does not speak RESP: {error}")
 

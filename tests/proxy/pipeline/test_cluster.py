@@ -136,6 +136,30 @@ async def test_a_slot_that_moves_under_load_loses_and_doubles_nothing(
     assert min(done.values()) > 5
 
 
+async def test_a_slot_that_moves_at_once_is_noticed_by_nobody(
+    pipeline: RedisPipeline, valkey_cluster: ValkeyCluster
+) -> None:
+    source, target, *_ = valkey_cluster.primaries
+    partition = valkey_cluster.partition_at(source)
+    script = pipeline.script("redis.call('SET', KEYS[1], 1) return redis.call('INCR', KEYS[2])")
+    done, moving = 0, True
+
+    async def count(number: int) -> None:
+        nonlocal done
+        while moving:
+            await pipeline.send_script(
+                script, [f"{tag(partition)}:{done}:{number}", f"{tag(partition)}:n"], []
+            )
+            done += 1
+
+    counting = [asyncio.create_task(count(number)) for number in range(20)]
+    for to in (target, source):
+        await asyncio.to_thread(valkey_cluster.move_at_once, partition, to)
+    moving = False
+    await asyncio.gather(*counting)
+    assert int(await pipeline.execute("GET", f"{tag(partition)}:n")) == done > 20
+
+
 async def test_a_key_made_while_its_slot_moves_is_made_where_it_will_be(
     pipeline: RedisPipeline, valkey_cluster: ValkeyCluster
 ) -> None:
