@@ -1,7 +1,7 @@
 """Asks the admission script, and answers what it needs to know first: the right period, counters that are there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -11,7 +11,7 @@ from ledger.periods import Period, month_of
 from proxy.errors import Refusal, unavailable
 from proxy.identity.principal import Principal
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
-from proxy.quota import settlement
+from proxy.quota import keys, settlement
 from proxy.quota.admission import (
     Admitted,
     OtherPeriod,
@@ -37,8 +37,8 @@ _WRITE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
-Used = Callable[[str, Scope, Period, str], Awaitable[Amounts]]
-"""What the ledger knows of a scope in a period: (organization, scope, period, currency)."""
+Used = Callable[[str, Scope, Period, str, Sequence[str]], Awaitable[Amounts]]
+"""What the ledger knows of a scope in a period: (organization, scope, period, currency, requests left out)."""
 
 Begin = Callable[[Hold, int, bytes], Awaitable[bool]]
 """Makes durable that this was let on at that time, in ms, with its draft; False where nothing durable is there.
@@ -188,21 +188,19 @@ class Gate:
     async def _seed(self, principal: Principal, scopes: tuple[Scope, ...], period_start_ms: int) -> None:
         """Writes the counters of a period from the ledger, for each scope."""
         period = month_of(instant(period_start_ms), principal.time_zone)
-        for scope in scopes:
-            try:
-                used = await self._used(
-                    principal.organization_id, scope, period, principal.terms.tariff.currency
-                )
-                await self._redis.send_script(
-                    self._scripts.seed,
-                    *settlement.seed(
-                        principal.partition,
-                        scope.id,
-                        period_start_ms,
-                        used,
-                        milliseconds(period.end) // 1000 + _KEEP_AFTER_PERIOD_S,
-                    ),
-                )
-            except (RedisUnavailable, RedisReplyError, DatabaseUnavailable) as error:
-                _log.warning("counters can't be rebuilt from the ledger", error=type(error).__name__)
-                raise LimitsUnknown from None
+        currency = principal.terms.tariff.currency
+        expire_at = milliseconds(period.end) // 1000 + _KEEP_AFTER_PERIOD_S
+        try:
+            for scope in scopes:
+                name = keys.period(principal.partition, scope.id, period_start_ms)
+                for _ in range(_ATTEMPTS):
+                    there = settlement.settled_there(await self._redis.send("HKEYS", name))
+                    used = await self._used(principal.organization_id, scope, period, currency, there)
+                    asked = settlement.seed(
+                        principal.partition, scope.id, period_start_ms, used, expire_at, len(there)
+                    )
+                    if await self._redis.send_script(self._scripts.seed, *asked) != settlement.SEEDED_LESS:
+                        break
+        except (RedisUnavailable, RedisReplyError, DatabaseUnavailable) as error:
+            _log.warning("counters can't be rebuilt from the ledger", error=type(error).__name__)
+            raise LimitsUnknown from None

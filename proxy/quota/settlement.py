@@ -18,6 +18,10 @@ DONE, DONE_BEFORE, DONE_WITHOUT_HOLD, FORGOTTEN = 1, 0, 2, -1
 """Replies of the settlement script; a larger one is the start of the period that the hold was booked in. FORGOTTEN,
 of the script that keeps a hold too: Redis can't tell whether it was done."""
 
+SEEDED_LESS = -1
+"""Reply of the seeding script: what was settled there meanwhile is in the ledger's sums, or may be."""
+_SETTLED: Final = b"u:"
+
 RENEWED, HOLD_SWEPT, HOLD_UNKNOWN = 1, 0, 2
 """Replies of the renewal script."""
 
@@ -62,10 +66,15 @@ def renew(partition: int, request_id: str, ttl_ms: int, delivered: int) -> tuple
 
 
 def seed(
-    partition: int, scope: str, period_start_ms: int, used: Amounts, expire_at_s: int
+    partition: int, scope: str, period_start_ms: int, used: Amounts, expire_at_s: int, left_out: int = 0
 ) -> tuple[list[str], list[Argument]]:
-    """KEYS and ARGV of the seeding script."""
-    arguments: list[Argument] = [expire_at_s, len(MEASURES)]
+    """KEYS and ARGV of the seeding script. `used` is without the `left_out` requests that were settled there."""
+    arguments: list[Argument] = [expire_at_s, left_out, len(MEASURES)]
     for measure, amount in zip(MEASURES, used, strict=True):
         arguments += (measure, amount)
     return [keys.period(partition, scope, period_start_ms)], arguments
+
+
+def settled_there(fields: Sequence[bytes]) -> list[str]:
+    """Of the names in counters that are not seeded: the requests that were settled there."""
+    return [name[len(_SETTLED) :].decode() for name in fields if name.startswith(_SETTLED)]

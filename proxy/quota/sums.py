@@ -1,5 +1,6 @@
 """What the ledger knows of a scope's period: the source that lost counters are rebuilt from, and compared with."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from ledger.database import Connection, Pool, reading
@@ -15,7 +16,9 @@ _AMOUNTS: Final = """
     coalesce(sum(request_bytes + response_bytes), 0)::bigint as traffic
 """
 _OF_PERIOD: Final = "from usage where organization_id = $1 and occurred_at >= $2 and occurred_at < $3"
-_OF_ONE: Final = f"select {_AMOUNTS} {_OF_PERIOD} and {{column}} = $5"
+_OF_ONE: Final = f"""
+    select {_AMOUNTS} {_OF_PERIOD} and {{column}} = $5 and split_part(request_id, '.', 1) <> all($6::text[])
+"""
 _BY_SCOPE: Final = f"""
     select project_id, key_id, member_id, grouping(project_id, key_id, member_id) as without, {_AMOUNTS}
       {_OF_PERIOD} and coalesce(place, 0) <= $5
@@ -33,12 +36,22 @@ class LedgerSums:
         self._pool = pool
         self._timeout = timeout
 
-    async def used(self, organization_id: str, scope: Scope, period: Period, currency: str) -> Amounts:
+    async def used(
+        self,
+        organization_id: str,
+        scope: Scope,
+        period: Period,
+        currency: str,
+        left_out: Sequence[str] = (),
+    ) -> Amounts:
+        """By all requests but those left out."""
         identifier = scope.id.partition(":")[2]
         query = _OF_ONE.format(column=f"{scope.holder}_id")
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             row = await connection.fetchrow(
-                query, organization_id, period.start, period.end, currency, identifier, timeout=self._timeout
+                query,
+                *(organization_id, period.start, period.end, currency, identifier, list(left_out)),
+                timeout=self._timeout,
             )
         assert row is not None  # an aggregate always has its row
         return Amounts(row["requests"], row["tokens"], row["money"], row["traffic"])

@@ -21,11 +21,12 @@ _SPOOL_AFTER_SECONDS: Final = 1.0
 """How long Redis may leave a settlement unconfirmed before it goes to the disk."""
 _SPOOL_SECONDS: Final = 5.0
 """How long the disk may take for the last of them, when the process ends."""
-_UNSURE_SECONDS: Final = 2.5
-"""How long what Redis has confirmed may still be lost by it: with `appendfsync everysec` it writes up to two seconds
-later."""
 _PER_WRITE: Final = 1_000
 _MOST_OPEN: Final = 50_000
+_RECENT_SECONDS: Final = 10.0
+"""How long what Redis has confirmed is kept, for the case that it loses its last moments: a server that syncs its log
+each second may lose two of them, a replica that takes over somewhat more."""
+_MOST_RECENT: Final = 20_000
 REMEMBER_WORK_SECONDS: Final = 86_400
 """How long finished work may be found finished again."""
 _log = structlog.get_logger(__name__)
@@ -52,10 +53,11 @@ class Settler:
         self._spool = spool
         self._ended = ended
         self._open: dict[str, tuple[Owed, float]] = {}
-        self._latest: deque[tuple[float, Owed]] = deque()
         self._failed: set[str] = set()
-        redis.on_connect.append(self._ask_again)
         self._begun: set[str] = set()
+        self._recent: deque[tuple[float, Owed]] = deque(maxlen=_MOST_RECENT)
+        self._tasks: set[asyncio.Task[None]] = set()
+        redis.on_connect.append(self._doubt)
         self._retry: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -142,9 +144,9 @@ class Settler:
             rest = item.after(reply.result())
             if rest is not None:
                 self._submit(rest)
-                return
-            self._done(item)
-            self._remember(item)
+            else:
+                self._done(item)
+                self._remember(item)
             return
         if isinstance(error, RedisReplyError):
             _log.error("the settlement script failed", request_id=item.name, error=str(error))
@@ -157,17 +159,28 @@ class Settler:
             self._idle.set()
 
     def _remember(self, item: Owed) -> None:
-        now, latest = monotonic(), self._latest
-        latest.append((now, item))
-        while latest[0][0] < now - _UNSURE_SECONDS:
-            latest.popleft()
+        at = monotonic()
+        self._recent.append((at, item))
+        while self._recent[0][0] < at - _RECENT_SECONDS:
+            self._recent.popleft()
 
-    def _ask_again(self) -> None:
-        """Of a new connection to Redis. What it still has, it knows as done."""
-        latest, self._latest = self._latest, deque()
-        for _, item in latest:
-            if item.name not in self._open:
+    def _doubt(self) -> None:
+        """Redis was away, and may have come back without what it confirmed last: it is asked again, from the disk."""
+        items = [item for _, item in self._recent]
+        self._recent.clear()
+        if self._spool is None:
+            for item in items:
                 self._submit(item)
+        elif items:
+            task = asyncio.get_running_loop().create_task(self._put_in_doubt(self._spool, items))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _put_in_doubt(self, spool: Spool, items: Sequence[Owed]) -> None:
+        try:
+            await spool.write([owed.write(item) for item in items])
+        except OSError as error:
+            _log.error("what Redis confirmed last can't be asked again", reason=str(error))
 
     def _fail(self, item: Owed) -> None:
         if item.name not in self._open:

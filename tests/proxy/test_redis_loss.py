@@ -267,6 +267,35 @@ async def test_with_redis_and_postgres_away_nothing_that_ran_is_lost(
     assert {row["outcome"] for row in rows} == {"completed"}
 
 
+async def test_what_redis_confirmed_and_then_lost_is_told_again_and_counters_come_back_exact(
+    house: System, to_redis: Line
+) -> None:
+    tenant = await tenant_of(house, requests_per_month=8)
+    house.stop("drain")
+    async with house.client(tenant) as client:
+        assert {(await timed(client))[0] for _ in range(3)} == {200}
+        running = await streams(house, tenant, 2, tokens=30, pace=20)
+        with to_redis.cut():
+            await _lose_everything(house)
+        assert all([(await each.read_all()).endswith(b"[DONE]\n\n\r\n0\r\n\r\n") for each in running])
+        house.start("drain")
+        await house.records(tenant, 5)
+        await off_the_disk(house)
+        # By now the ledger knows of what was settled into counters that were not rebuilt yet.
+        again = Counter([(await timed(client))[0] for _ in range(5)])
+    for each in running:
+        each.leave()
+    assert again == {200: 3, 429: 2}
+    rows = await settled(house, tenant, 8)
+    assert {row["outcome"] for row in rows} == {"completed"}
+
+
+async def _lose_everything(house: System) -> None:
+    redis = open_redis(house.redis_url)
+    await redis.flushdb()
+    await redis.aclose()
+
+
 async def test_thousands_of_records_wait_while_postgres_is_away_and_each_comes_once(
     house: System, to_postgres: Line
 ) -> None:

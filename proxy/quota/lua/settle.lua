@@ -15,7 +15,8 @@
 -- Rule: the minute's sum changes only while the bucket that the hold was counted in is still inside the minute.
 -- A release gives back all of it, as if the request had never been; where there is nothing yet, an admission that
 -- is still on its way finds itself too late. A sweep takes only what has expired. Late is a settlement that may have
--- been done before, so long ago that this is forgotten here.
+-- been done before, so long ago that this is forgotten here. Counters that are not rebuilt from the ledger yet remember
+-- what was settled into them (u:request).
 
 local SLOTS = 31
 local mode = ARGV[2]
@@ -46,6 +47,7 @@ for s = 1, (#KEYS - 3) / 2 do
   for m = 1, count do
     fields[2 * m - 1], fields[2 * m] = measures[m], 'h' .. measures[m]
   end
+  fields[2 * count + 1] = 's'
   local before, change = redis.call('HMGET', period, unpack(fields)), {}
   for m = 1, count do
     local held = bucket and tonumber(hold[m + 3]) or 0
@@ -53,6 +55,10 @@ for s = 1, (#KEYS - 3) / 2 do
     change[#change + 1] = integer((tonumber(before[2 * m - 1]) or 0) + used[m])
     change[#change + 1] = 'h' .. measures[m]
     change[#change + 1] = integer(math.max(0, (tonumber(before[2 * m]) or 0) - held))
+  end
+  if not before[2 * count + 1] and mode ~= 'release' then
+    change[#change + 1] = 'u:' .. ARGV[1]
+    change[#change + 1] = 1
   end
   redis.call('HSET', period, unpack(change))
 
