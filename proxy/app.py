@@ -148,7 +148,7 @@ class Proxy:
         hasher = KeyHasher(secret.get_secret_value().encode())
         running = Running(redis, scripts, ttl_ms, self._client_stall_seconds)
         measures = Measures(lambda: len(running), lambda: settler.unconfirmed)
-        measures.watch_proxies(lambda: census.processes)
+        measures.watch_proxies(lambda: census.processes, lambda: allowance.granted)
         measures.watch_spool(lambda: 0 if spool is None else spool.size, lambda: settler.full)
         route = Route(settings.upstream.all, settings.outbound, measures)
         stack.push_async_callback(route.close)

@@ -113,7 +113,12 @@ class Measures:
             registry=self._registry,
         ).set_function(full)
 
-    def watch_proxies(self, count: Callable[[], float]) -> None:
+    def watch_proxies(self, count: Callable[[], float], let_on: Callable[[], float]) -> None:
+        Gauge(
+            "tollkeeper_let_on_requests",
+            "Requests let on without Redis since the start of this process",
+            registry=self._registry,
+        ).set_function(let_on)
         Gauge(
             "tollkeeper_proxies",
             "Proxies that shared Redis when it was last asked",

@@ -56,6 +56,8 @@ class Allowance:
         self._requests_per_minute = requests_per_minute
         self._processes = processes
         self._ticks = ticks
+        self.granted = 0
+        """How many requests were let on."""
         self._heard_at = ticks()
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self._spent: dict[str, _Spent] = {}
@@ -96,6 +98,7 @@ class Allowance:
             spent.minute.append((at, amounts))
             spent.running += 1
         self._running[request_id] = scopes, amounts
+        self.granted += 1
         left = [self._shown(scope, period_start_ms) for scope in scopes]
         return Admitted(
             at_ms=at_ms,

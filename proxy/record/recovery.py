@@ -28,6 +28,9 @@ _STREAM: Final = "spool"
 _OUT_OF_REACH: Final = (RedisUnavailable, RedisReplyError, DatabaseUnavailable, OSError, TimeoutError)
 _log = structlog.get_logger(__name__)
 
+_OF_THE_ITEM: Final = ("ERR", "WRONGTYPE")
+"""Errors that Redis would answer with again; by others (OOM, LOADING, READONLY, ...) it tells of itself."""
+
 
 class Recovery:
     """Runs beside the process that owns `spool`, or without one, for the dead alone.
@@ -101,7 +104,7 @@ class Recovery:
             at = frames[-1].end
         ended = [each.ended(milliseconds(self._now())) for each in begun]
         for start in range(0, len(ended), _AT_ONCE):
-            await self._replay.settle(ended[start : start + _AT_ONCE])
+            await self._settle_all(ended[start : start + _AT_ONCE], orphan.path.name)
         orphan.remove()
         if at:
             _log.warning("what a dead process left on the disk is settled", file=orphan.path.name)
@@ -122,10 +125,24 @@ class Recovery:
                 begun.append(item)
             else:
                 items.append(item)
-        await self._replay.settle(items)
+        await self._settle_all(items, file)
         return begun
 
+    async def _settle_all(self, items: Sequence[Owed], file: str) -> None:
+        """One that Redis will never take holds up none of the others: its records are kept as dead letters."""
+        try:
+            await self._replay.settle(items)
+        except RedisReplyError:
+            for item in items:
+                try:
+                    await self._replay.settle([item])
+                except RedisReplyError as error:
+                    if error.code not in _OF_THE_ITEM:
+                        raise
+                    for number, record in enumerate(item.records):
+                        await self._bury(f"{file}:{item.name}:{number}", record, str(error))
+
     async def _bury(self, entry_id: str, payload: bytes, reason: str) -> None:
-        _log.error("something on the disk can't be read and is kept as a dead letter", reason=reason[:200])
+        _log.error("something on the disk can't be settled and is kept as a dead letter", reason=reason[:200])
         async with reading(self._pool) as connection:
             await dead_letters.keep(connection, [NewDeadLetter(_STREAM, entry_id, payload, reason)])

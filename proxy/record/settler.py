@@ -23,10 +23,10 @@ _SPOOL_SECONDS: Final = 5.0
 """How long the disk may take for the last of them, when the process ends."""
 _PER_WRITE: Final = 1_000
 _MOST_OPEN: Final = 50_000
-_RECENT_SECONDS: Final = 10.0
+_RECENT_SECONDS: Final = 5.0
 """How long what Redis has confirmed is kept, for the case that it loses its last moments: a server that syncs its log
 each second may lose two of them, a replica that takes over somewhat more."""
-_MOST_RECENT: Final = 20_000
+_MOST_RECENT: Final = 10_000
 REMEMBER_WORK_SECONDS: Final = 86_400
 """How long finished work may be found finished again."""
 _log = structlog.get_logger(__name__)

@@ -294,3 +294,20 @@ async def test_the_living_settle_what_is_on_their_own_disk_and_empty_it(stage: S
     await asyncio.wait([running])
     await spool.close(1)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_redis_will_never_take_becomes_a_dead_letter_and_holds_up_none_of_the_others(
+    stage: Stage, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path, 10**6)
+    odd = settled("req_2")
+    odd = replace(odd, hold=odd.hold._replace(scopes=("o:odd",)))
+    await stage.redis.send("SET", keys.period(PARTITION, "o:odd", SPAN.start), "not a hash")
+    await spool.write([owed.write(item) for item in (settled("req_1"), odd, settled("req_3"))])
+    await recovery(stage, tmp_path, spool).once()
+    assert spool.size == 0
+    assert (await stage.counted(), await stage.waiting()) == ((2, 84, 0), 2)
+    [letter] = await stage.pool.fetch("select payload, reason from dead_letter")
+    assert letter["payload"] == odd.record
+    assert "WRONGTYPE" in letter["reason"]
+    await spool.close(1)
