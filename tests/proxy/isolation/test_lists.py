@@ -37,11 +37,27 @@ async def test_one_finds_ones_own_and_not_a_strangers(
     assert {theirs, newest} <= set(await listed(owner, path, limit="100"))
 
 
-@pytest.mark.parametrize(
-    "endpoint",
-    [each for each in LISTS if each.lists is not None and each.lists.paged],
-    ids=lambda endpoint: endpoint.name,
-)
+PAGED = [each for each in LISTS if each.lists is not None and each.lists.paged]
+
+
+@pytest.mark.parametrize("endpoint", PAGED, ids=lambda endpoint: endpoint.name)
+async def test_the_length_of_a_list_tells_nothing_of_a_stranger(
+    owner: Actor, stranger: Actor, endpoint: Endpoint
+) -> None:
+    async def length() -> int:
+        found = await stranger.client.head(
+            stranger.house.proxy_url + endpoint.template,
+            headers={"authorization": f"Bearer {stranger.tenant.key}"},
+        )
+        assert found.status_code == 200
+        return int(found.headers["content-length"])
+
+    before = await length()
+    await MAKERS[KINDS[endpoint.template]](owner, {})
+    assert await length() == before
+
+
+@pytest.mark.parametrize("endpoint", PAGED, ids=lambda endpoint: endpoint.name)
 async def test_a_strangers_object_is_no_place_to_begin_at(
     owner: Actor, stranger: Actor, endpoint: Endpoint
 ) -> None:
