@@ -43,7 +43,7 @@ _OWN_CONTENT: Final = {
 """Items that the provider looks up by their id, unless they bring one of these."""
 _FREE_FORM: Final = frozenset({"metadata", "parameters", "schema"})
 """Members whose inside is the caller's own: no reference of the API stands there."""
-_MARKS: Final = (b"_id", b"_file", b"ft:", b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
+_MARKS: Final = (b"_id", b"_file", b'"ft:', b'"conversation"', b'"container"', b'"audio"', b'"id"', b"\\u")
 """One of these is in every body that refers to an object: the names themselves, or what can spell them otherwise."""
 _TEXTS: Final = ("prompt", "input")
 """Fields of forms that are read by models alone."""
@@ -52,7 +52,7 @@ _NO_IDS: Final = frozenset({"auto", "none"})
 
 def is_tuned(model: str) -> bool:
     """Whether a model was made by a fine-tuning job, and belongs to who paid for that."""
-    return model.strip().lower().startswith("ft:")
+    return model.lower().startswith("ft:")
 
 
 def mentioned(body: bytes, request: Mapping[str, Any]) -> set[str]:

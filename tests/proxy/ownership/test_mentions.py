@@ -41,7 +41,7 @@ def of(request: dict[str, Any]) -> set[str]:
         ({"input": [{"type": "image_generation_call", "id": "ig_1", "result": None}]}, {"ig_1"}),
         ({"items": [{"type": "compaction", "id": "cmp_1", "encrypted_content": ""}]}, {"cmp_1"}),
         ({"data_source": {"source": {"type": "file_id", "id": "file-1"}}}, {"file-1"}),
-        ({"model": " FT:gpt-4o:x::1"}, {" FT:gpt-4o:x::1"}),
+        ({"model": "FT:gpt-4o:x::1"}, {"FT:gpt-4o:x::1"}),
         ({"data_source": {"model": "ft:gpt-4o:x::1"}}, {"ft:gpt-4o:x::1"}),
         ({"prompt_cache_options": {"comparison_response_id": "resp_1"}}, {"resp_1"}),
         (
