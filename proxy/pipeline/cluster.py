@@ -56,6 +56,7 @@ class Cluster:
         """To the node that has the key, or to any for no key. Raises RedisUnavailable."""
         owner = self._owners[slot_of(key)] if key != b"" else self._any()
         if owner is None:
+            self._in_doubt = True
             raise RedisUnavailable("no node of the cluster is known to have this key")
         return owner.connection()
 
@@ -97,10 +98,14 @@ class Cluster:
             self._in_doubt = False
             try:
                 await self._look()
-            except RedisUnavailable as error:
+            except (
+                RedisUnavailable,
+                ValueError,
+                TypeError,
+            ) as error:  # or what tells of it speaks in riddles
                 self._in_doubt = True
                 if not first.done():
-                    first.set_exception(error)
+                    first.set_exception(RedisUnavailable(f"cannot learn of the cluster: {error}"))
             if not first.done():
                 if self.available:
                     first.set_result(None)

@@ -226,6 +226,22 @@ async def test_a_replica_that_takes_over_is_found_while_the_others_go_on(
     assert await pipeline.execute("GET", lost) == b"after"
 
 
+async def test_a_slot_that_nobody_had_is_found_once_somebody_has_it(valkey_cluster: ValkeyCluster) -> None:
+    wait(lambda: valkey_cluster.whole, "the cluster to be whole")
+    partition = valkey_cluster.partition_at(valkey_cluster.primaries[0])
+    owner, slot, name = valkey_cluster.owner(partition), slot_of(tag(partition)), f"{tag(partition)}:found"
+    for node in valkey_cluster.primaries:
+        node.ask("CLUSTER", "DELSLOTS", slot)
+    try:
+        async with RedisPipeline.opened(valkey_cluster.url, timeout=BOUND) as pipeline:
+            with pytest.raises(RedisUnavailable):
+                await pipeline.execute("GET", name)
+            owner.ask("CLUSTER", "ADDSLOTS", slot)
+            await until_served(pipeline, name)
+    finally:
+        wait(lambda: valkey_cluster.owner(partition) is owner, "the slot to have its owner")
+
+
 async def test_an_error_of_a_node_is_no_outage(pipeline: RedisPipeline) -> None:
     await pipeline.execute("SET", "{p00}:n", "text")
     with pytest.raises(RedisReplyError, match="integer"):
