@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from ledger.storage import Freed, Stored
 from ledger.usage import Usage
 
 UsageSource = Literal["provider", "tokenizer", "hold", "unknown"]
@@ -17,7 +18,8 @@ Outcome = Literal["completed", "client_gone", "upstream_error", "upstream_cut", 
 class UsageRecord:
     """One request, admitted at `occurred_at` by Redis' clock. Money in nano-units, prices in `currency`.
 
-    `objects` are those that its answer brought into being upstream: (id, kind).
+    `objects` are those that its answer brought into being upstream: (id, kind). `stored` take room
+    there, `freed` do so no more.
     """
 
     request_id: str
@@ -47,3 +49,5 @@ class UsageRecord:
     duration_ms: int
     search_term: str | None
     objects: tuple[tuple[str, str], ...] = ()
+    stored: tuple[Stored, ...] = ()
+    freed: tuple[Freed, ...] = ()

@@ -47,6 +47,7 @@ from proxy.record.spool import Spool
 from proxy.relay.asgi import Receive, Scope, Send
 from proxy.relay.cors import Cors
 from proxy.running import CLIENT_STALL_SECONDS, Running
+from proxy.storage.counting import Counting
 from proxy.upstream.route import Route
 
 _ENCODINGS: Final = Path(config.__file__).parent / "encodings"
@@ -174,6 +175,7 @@ class Proxy:
                 full=lambda: settler.full,
                 allowance=allowance,
                 begin=settler.begin,
+                count=Counting(redis, pool, _now).count,
             ),
             clock=clock,
             settler=settler,

@@ -27,7 +27,7 @@ from proxy.ownership.passing import PassingForm
 from proxy.ownership.register import keeper_of
 from proxy.quota.admission import Refused
 from proxy.quota.gate import LimitsUnknown
-from proxy.quota.refusals import refusal
+from proxy.quota.refusals import no_room_for_more, refusal
 from proxy.realtime.caller import caller_of, for_call
 from proxy.relay.asgi import (
     ClientGone,
@@ -156,4 +156,6 @@ async def _hold(
     if isinstance(verdict, Refused):
         life.refused()
         raise refusal(verdict, principal.terms.tariff.currency)
+    if inflow is not None and ticket.offer.demand.stores == -1 and verdict.stored:
+        inflow.bound(verdict.stored, no_room_for_more(ticket.scopes[0], verdict.stored))
     return Call(house, life, ticket, verdict, scope, gone, send, inflow)

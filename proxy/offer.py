@@ -103,8 +103,16 @@ def offer(asked: Asked, foreseen: Foreseen, quote: Quote) -> Offer:
         held.most_per_output_token(tokens),
         asked.size,
         paced=not asked.endpoint.unpaced,
+        stores=_stores(asked),
     )
     return Offer(foreseen, demand, quote)
+
+
+def _stores(asked: Asked) -> int | None:
+    """Bytes that an upload may add to what is kept upstream: those of the form around them too."""
+    if asked.endpoint.stores is None or asked.announced is None:
+        return None
+    return asked.announced or -1
 
 
 def choices(asked: Asked) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from ledger.storage import Freed, Stored
 from ledger.upstream_objects import Place
 from ledger.usage import Usage
 from ledger.usage_record import Outcome, UsageSource
@@ -22,8 +23,9 @@ from proxy.meter.jobs import read_job
 from proxy.meter.metering import Request
 from proxy.ownership.finds import Finds, brings_objects
 from proxy.quota.admission import Admitted
-from proxy.quota.amounts import Amounts
+from proxy.quota.amounts import Amounts, Storage
 from proxy.record import form
+from proxy.storage.told import freed_by, stored_by, touches_storage
 from proxy.ticket import Ticket
 from proxy.unpriced import note
 from proxy.upstream.failure import UpstreamFailure
@@ -50,7 +52,12 @@ class Reckoning:
         self._answer: Answer = JsonAnswer()
         asked, endpoint = ticket.asked, ticket.asked.endpoint
         self._finds = Finds(endpoint, asked.request) if brings_objects(asked) else None
-        self._is_read = endpoint.costs or endpoint.polls is not None or self._finds is not None
+        self._is_read = (
+            endpoint.costs
+            or endpoint.polls is not None
+            or self._finds is not None
+            or touches_storage(endpoint)
+        )
         """Whether an answer says anything that matters here: most files that pass do not, however large they are."""
         self._streams = False
         self._place = Place(None, "")
@@ -121,6 +128,7 @@ class Reckoning:
             # The model has no rate at all that counts such things: what was held covers what was asked for.
             usage, source = self._all_that_is_held(), "hold"
             money = quote.money(usage)
+        stored, freed = self._storage(outcome)
         record = ticket.record(
             at_ms=self._admitted.at_ms,
             status=self.status or (error_status if self.failure else CLIENT_GONE_STATUS),
@@ -132,6 +140,8 @@ class Reckoning:
             first_byte_ms=self._first_byte_ms,
             duration_ms=self._elapsed_ms(),
             objects=() if self._finds is None else self._finds.objects,
+            stored=stored,
+            freed=freed,
             upstream=upstream,
             request_bytes=self.request_bytes,
         )
@@ -139,10 +149,24 @@ class Reckoning:
             ticket.hold(self._admitted.period_start_ms),
             Amounts(1, usage.total_tokens, money.price, self.request_bytes + self.response_bytes),
             form.write(record),
+            Storage(sum(each.bytes for each in stored), bool(freed)),
         )
         self._house.measures.settled(record)
         if ticket.asked.endpoint.polls and self.status < 300 and outcome == "completed":
             self._finish_work()
+
+    def _storage(self, outcome: Outcome) -> tuple[tuple[Stored, ...], tuple[Freed, ...]]:
+        """What is kept upstream from now on, and what is not any more."""
+        asked, ids = self._ticket.asked, self._ticket.ids
+        if outcome != "completed" or not touches_storage(asked.endpoint):
+            return (), ()
+        answer = self._answer.decoded()
+        is_copy = asked.endpoint.stores == "container_file" and asked.announced is None
+        fails = self.status >= 300 or is_copy
+        return (
+            () if fails else stored_by(asked.endpoint, ids, answer, self.request_bytes),
+            freed_by(asked.endpoint, ids, self.status, answer),
+        )
 
     def _served(self, source: UsageSource) -> str | None:
         """The service tier that the answer names, if it can be read."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ledger.storage import Freed, Stored
 from ledger.usage import Usage
 from ledger.usage_record import Outcome, UsageRecord, UsageSource
 from proxy.deferred.work import Work
@@ -17,6 +18,7 @@ from proxy.quota.limits import Scope
 from proxy.record.draft import SWEPT_STATUS, Draft
 from proxy.record.draft import write as write_draft
 from proxy.record.money import Money
+from proxy.storage.told import touches_storage
 from proxy.upstream.route import Ways
 
 
@@ -39,7 +41,10 @@ class Ticket:
     def hold(self, period_start_ms: int = 0) -> Hold:
         """The hold it takes if it is booked in the period that starts then; 0 where nobody knows."""
         scopes = tuple(scope.id for scope in self.scopes)
-        return Hold(self.principal.partition, self.request_id, scopes, period_start_ms)
+        endpoint = self.asked.endpoint
+        return Hold(
+            self.principal.partition, self.request_id, scopes, period_start_ms, touches_storage(endpoint)
+        )
 
     def draft(self, *, spoken: bool = False) -> bytes:
         """The record as if nothing of an answer were delivered, for the hold. `spoken`: what will be delivered is
@@ -109,6 +114,8 @@ class Ticket:
         first_byte_ms: int | None,
         duration_ms: int,
         objects: tuple[tuple[str, str], ...] = (),
+        stored: tuple[Stored, ...] = (),
+        freed: tuple[Freed, ...] = (),
         upstream: str | None = None,
         request_bytes: int | None = None,
     ) -> UsageRecord:
@@ -143,4 +150,6 @@ class Ticket:
             duration_ms=duration_ms,
             search_term=self.asked.label,
             objects=objects,
+            stored=stored,
+            freed=freed,
         )

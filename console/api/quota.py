@@ -1,6 +1,7 @@
 """What is left of every limit, and what is running now."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from pydantic import BaseModel
 
@@ -15,16 +16,20 @@ from ledger.organizations import Organization
 from ledger.pages import Slice
 from ledger.plans import Plan
 from ledger.projects import Project
-from ledger.records import Instant, nano_text
+from ledger.records import Instant, decimal_text, nano_text
 from ledger.token_packs import TokenPack, raised
-from proxy.quota.limits import HOLDERS, LIMITS, Holder, Scope
-from proxy.quota.view import HoldView, LimitState, read_holds, read_quota
+from proxy.quota.limits import HOLDERS, LIMITS, Holder, Scope, kind_of
+from proxy.quota.view import COUNTED, HoldView, LimitState, read_holds, read_quota, state_of
+from proxy.storage.counting import Counting
 
+_PLACES = {"m": 9, "b": 9, "k": 6}
+"""Of decimals, in the amounts that are given in larger units."""
 _MEASURES = {kind.name: kind.measure for kind in LIMITS}
 
 
 class LimitNow(BaseModel):
-    """One limit. -1 is unlimited. Money is a decimal string in `currency`, traffic one in GB, all else a count.
+    """One limit. -1 is unlimited. Money is a decimal string in `currency`, traffic one in GB, storage
+    one in MB, all else a count.
 
     `held` is what running requests have reserved. `resets_at` is null for what ends with the requests themselves.
     """
@@ -106,8 +111,16 @@ async def _limits(
     scopes += [Scope.of(f"k:{key.id}", key.limits) for key in keys if key.limits != Limits()]
     scopes += [Scope.of(f"m:{person.id}", person.limits) for person in people if person.limits != Limits()]
     states = await read_quota(call.services.redis, organization.id, scopes, organization.time_zone, call.now)
+    states.insert(len(COUNTED), await _storage(call, scopes[0]))
     shown = [state for state in states if state.limit != UNLIMITED or state.scope == scopes[0].id]
     return Page[LimitNow](data=[_limit(state, plan.currency) for state in shown])
+
+
+async def _storage(call: Call[Nothing, Nothing], organization: Scope) -> LimitState:
+    services = call.services
+    counting = Counting(services.redis, services.pool, lambda: call.now)
+    count = await counting.look(organization.id.partition(":")[2])
+    return state_of(organization, kind_of("stored", "k"), count.kept, count.held, call.now, call.now)
 
 
 def _limit(state: LimitState, currency: str) -> LimitNow:
@@ -115,9 +128,11 @@ def _limit(state: LimitState, currency: str) -> LimitNow:
     measure = _MEASURES[state.name]
 
     def amount(value: int, *, may_be_unlimited: bool = False) -> int | str:
-        if measure not in ("m", "b"):
+        if measure not in _PLACES:
             return value
-        return str(UNLIMITED) if may_be_unlimited and value < 0 else nano_text(value)
+        if may_be_unlimited and value < 0:
+            return str(UNLIMITED)
+        return decimal_text(Decimal(value).scaleb(-_PLACES[measure]))
 
     return LimitNow(
         scope=HOLDERS[kind],

@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from ledger.limits import Limits
 from proxy.quota.limits import LIMITS
 
-_ENFORCED = frozenset(kind.name for kind in LIMITS)
+_ENFORCED = frozenset(kind.name for kind in LIMITS if kind.window != "stored")
 
 
 def _only_enforced(limits: Limits) -> Limits:

@@ -34,7 +34,8 @@ class Endpoint:
     path. `unpaced`: the provider does that work when it suits it, so it counts against the limits of the period
     alone. `lists`: its answer lists objects of all tenants, of which the caller gets its own. `opens`: its answer
     opens Realtime sessions, by a key or as a call. `priced_as`: the entry of the price list for what is made without
-    a model.
+    a model. `stores`: what takes room upstream from then on; `frees`: the kind of the object in its path that does so
+    no more, nor what is within it.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Endpoint:
     unpaced: bool = False
     lists: Lists | None = None
     opens: Literal["key", "call"] | None = None
+    stores: Literal["file", "file_of_parts", "part", "container_file"] | None = None
+    frees: str | None = None
     priced_as: str | None = None
 
     @property

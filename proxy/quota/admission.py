@@ -17,6 +17,7 @@ class Admitted:
     """The request holds what it asked for. `output` is the bound its answer must keep.
 
     `minute` and `period` are used and held after this admission: for each scope, by measure.
+    `stored` is held of the room for what is kept upstream.
     """
 
     at_ms: int
@@ -24,6 +25,7 @@ class Admitted:
     output: int
     minute: tuple[tuple[int, ...], ...]
     period: tuple[tuple[int, ...], ...]
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,12 @@ class TooLate:
     """Redis came to the question only after the caller's patience; nothing was written."""
 
 
-Answer = Admitted | Refused | OtherPeriod | Unseeded | TooLate
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """What the organization keeps upstream must be counted anew before an upload may be held to it."""
+
+
+Answer = Admitted | Refused | OtherPeriod | Unseeded | TooLate | Uncounted
 
 
 def question(
@@ -78,6 +85,9 @@ def question(
         names.append(keys.period(partition, scope.id, span.turn))
         rows += scope.row
     header: list[Argument] = [request_id, latest_ms, ttl_ms, *span, demand.output, demand.least_output, what]
+    if demand.stores is not None:
+        names.append(keys.storage(partition, scopes[0].id))
+        rows += (scopes[0].storage, demand.stores)
     return names, [*header, int(demand.paced), *demand.row(), *rows]
 
 
@@ -99,6 +109,8 @@ def answer(reply: list[object], scopes: tuple[Scope, ...]) -> Answer:
             return Unseeded(_number(reply[2]))
         case -3:
             return TooLate()
+        case -4:
+            return Uncounted()
     raise ValueError(f"the admission script answered {reply[0]!r}")
 
 
@@ -116,6 +128,7 @@ def _admitted(reply: list[object], scopes: int) -> Admitted:
         output=_number(reply[4]),
         minute=tuple(tuple(row[0::2]) for row in rows),
         period=tuple(tuple(row[1::2]) for row in rows),
+        stored=sum(values[scopes * width :]),
     )
 
 

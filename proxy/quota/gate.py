@@ -17,6 +17,7 @@ from proxy.quota.admission import (
     OtherPeriod,
     Refused,
     TooLate,
+    Uncounted,
     Unseeded,
     answer,
     question,
@@ -43,6 +44,9 @@ Used = Callable[[str, Scope, Period, str, Sequence[str]], Awaitable[Amounts]]
 Begin = Callable[[Hold, int, bytes], Awaitable[bool]]
 """Makes durable that this was let on at that time, in ms, with its draft; False where nothing durable is there.
 Raises OSError."""
+
+Count = Callable[[str], Awaitable[None]]
+"""Counts anew what an organization keeps upstream."""
 
 
 class LimitsUnknown(Exception):
@@ -76,6 +80,7 @@ class Gate:
         full: Callable[[], bool],
         allowance: Allowance,
         begin: Begin,
+        count: Count,
     ) -> None:
         """`full`: so much waits for Redis that nothing more may be begun. `allowance` is for plans that go on without
         Redis, `begin` writes down what is let on so."""
@@ -88,6 +93,7 @@ class Gate:
         self._full = full
         self._allowance = allowance
         self._begin = begin
+        self._count = count
 
     async def admit(
         self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
@@ -99,7 +105,8 @@ class Gate:
         """
         if self._full():
             raise LimitsUnknown
-        bounded = principal.terms.bounded_without_redis
+        # What is kept upstream is nobody's to guess.
+        bounded = principal.terms.bounded_without_redis and demand.stores is None
         try:
             verdict = await self._judge(principal, scopes, request_id, demand, what)
         except LimitsUnknown as unknown:
@@ -145,6 +152,8 @@ class Gate:
                     return verdict
                 case Unseeded(period_start_ms):
                     await self._seed(principal, scopes, period_start_ms)
+                case Uncounted():
+                    await self._count_storage(principal.organization_id)
                 case OtherPeriod() | TooLate():
                     pass
         raise LimitsUnknown
@@ -180,6 +189,13 @@ class Gate:
             raise LimitsUnknown(maybe_held=True) from None
         assert isinstance(reply, list), "the admission script answers with an array"
         return reply
+
+    async def _count_storage(self, organization_id: str) -> None:
+        try:
+            await self._count(organization_id)
+        except (RedisUnavailable, RedisReplyError, DatabaseUnavailable) as error:
+            _log.warning("what is kept upstream can't be counted", error=type(error).__name__)
+            raise LimitsUnknown from None
 
     async def _look_at_the_clock(self) -> None:
         seconds, microseconds = await self._redis.send("TIME")

@@ -36,6 +36,11 @@ def period(partition: int, scope: str, start_ms: int) -> str:
     return f"{tag(partition)}:period:{scope}:{start_ms}"
 
 
+def storage(partition: int, scope: str) -> str:
+    """What the organization keeps upstream."""
+    return f"{tag(partition)}:storage:{scope}"
+
+
 def owned(partition: int, organization_id: str, object_id: str) -> str:
     """That an object created upstream is the organization's."""
     return f"{tag(partition)}:owns:{organization_id}:{object_id}"

@@ -11,11 +11,12 @@ from typing import Final, Literal
 
 from ledger.limits import UNLIMITED, Limits
 
-Window = Literal["concurrent", "minute", "period"]
-Measure = Literal["r", "t", "m", "b"]
+Window = Literal["concurrent", "minute", "period", "stored"]
+Measure = Literal["r", "t", "m", "b", "k"]
 
 MEASURES: Final[tuple[Measure, ...]] = ("r", "t", "m", "b")
-"""Requests, tokens, money in nano-units of the plan's currency, and bytes of bodies in both directions."""
+"""Requests, tokens, money in nano-units of the plan's currency, and bytes of bodies in both directions. Beside
+these, of organizations alone: `k`, bytes that are kept upstream."""
 
 Holder = Literal["organization", "project", "key", "member"]
 
@@ -26,15 +27,16 @@ MARKS: Final[dict[Holder, str]] = {holder: mark for mark, holder in HOLDERS.item
 
 NANO: Final = 10**9
 GB: Final = 10**9
+MB: Final = 10**6
 
 
 def _money(amount: Decimal) -> int:
     return UNLIMITED if amount < 0 else int(amount * NANO)
 
 
-def _bytes(gigabytes: int) -> int:
+def _bytes(amount: int, unit: int) -> int:
     # Lua's numbers are exact up to 2^53; a limit above that is none that anybody reaches.
-    return UNLIMITED if gigabytes < 0 else min(gigabytes * GB, 2**53)
+    return UNLIMITED if amount < 0 else min(amount * unit, 2**53)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ LIMITS: Final[tuple[LimitKind, ...]] = (
     LimitKind("tokens_per_minute", "t", "minute", lambda limits: limits.tokens_per_minute),
     LimitKind("tokens_per_month", "t", "period", lambda limits: limits.tokens_per_month),
     LimitKind("spend_per_month", "m", "period", lambda limits: _money(limits.spend_per_month)),
-    LimitKind("traffic_gb_per_month", "b", "period", lambda limits: _bytes(limits.traffic_gb_per_month)),
+    LimitKind("traffic_gb_per_month", "b", "period", lambda limits: _bytes(limits.traffic_gb_per_month, GB)),
+    LimitKind("storage_mb", "k", "stored", lambda limits: _bytes(limits.storage_mb, MB)),
 )
 
 _BY_PLACE: Final = {(kind.window, kind.measure): kind for kind in LIMITS}
@@ -91,6 +94,11 @@ class Scope:
     def limited(self) -> bool:
         """Whether anything is bounded here; a scope that bounds nothing needs no counters."""
         return any(value >= 0 for value in self.row)
+
+    @property
+    def storage(self) -> int:
+        """Bytes that may be kept upstream; -1 is unlimited."""
+        return kind_of("stored", "k").of(self.limits)
 
     def limit(self, window: Window, measure: Measure) -> int:
         if window == "concurrent":

@@ -7,16 +7,20 @@ from typing import Final
 from proxy.errors import Refusal
 from proxy.quota.admission import Refused
 from proxy.quota.headers import of_refusal
+from proxy.quota.limits import Scope, kind_of
 
 _NEVER: Final = "The request alone needs more than the limit allows; ask for a shorter answer or send less."
+
+_WASTE_NO_MORE: Final = ((b"x-should-retry", b"false"),)
+"""The official SDKs would send the whole file again."""
 
 
 def refusal(refused: Refused, currency: str) -> Refusal:
     """429 `rate_limit_exceeded` for what passes by itself, 429 `insufficient_quota` for a period's tokens or
-    requests, 402 `insufficient_quota` for its money."""
+    requests and for the room that is kept upstream, 402 `insufficient_quota` for its money."""
     kind = refused.kind
     whose = "API key" if refused.scope.holder == "key" else refused.scope.holder
-    unit = {"r": "requests", "t": "tokens", "m": currency, "b": "GB"}[kind.measure]
+    unit = {"r": "requests", "t": "tokens", "m": currency, "b": "GB", "k": "MB"}[kind.measure]
     amounts = " ".join(
         f"{word} {_amount(value, kind.measure)} {unit}{mark}"
         for word, value, mark in (
@@ -25,6 +29,15 @@ def refusal(refused: Refused, currency: str) -> Refusal:
             ("needed", refused.needed, "."),
         )
     )
+    if kind.window == "stored":
+        return Refusal(
+            429,
+            f"The {whose} has no room left for this upload ({kind.name}). {amounts} Delete files that are no longer "
+            "needed, or upgrade the plan.",
+            type="insufficient_quota",
+            code="insufficient_quota",
+            headers=_WASTE_NO_MORE,
+        )
     if kind.window == "period":
         return Refusal(
             402 if kind.measure == "m" else 429,
@@ -46,8 +59,15 @@ def refusal(refused: Refused, currency: str) -> Refusal:
     )
 
 
+def no_room_for_more(scope: Scope, room: int) -> Refusal:
+    """Of an upload that did not say how long it is, and turns out to be longer than the room that was left."""
+    kind, limit = kind_of("stored", "k"), scope.storage
+    return refusal(Refused(scope, kind, limit, limit - room, room + 1, -1), "")
+
+
 def _amount(value: int, measure: str) -> str:
-    return f"{Decimal(value).scaleb(-9):f}" if measure in ("m", "b") else str(value)
+    places = {"m": 9, "b": 9, "k": 6}.get(measure, 0)
+    return f"{Decimal(value).scaleb(-places):f}"
 
 
 def _span(ms: int) -> str:

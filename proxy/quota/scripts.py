@@ -8,7 +8,9 @@ from proxy.pipeline import RedisPipeline
 _DIRECTORY: Final = Path(__file__).parent / "lua"
 
 
-def source(name: Literal["admit", "settle", "renew", "keep", "seed", "done", "look", "mend"]) -> str:
+def source(
+    name: Literal["admit", "settle", "renew", "keep", "seed", "done", "look", "mend", "survey", "count"],
+) -> str:
     return (_DIRECTORY / f"{name}.lua").read_text(encoding="utf-8")
 
 

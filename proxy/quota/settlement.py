@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from proxy.pipeline import Argument
 from proxy.quota import keys
-from proxy.quota.amounts import Amounts, Hold
+from proxy.quota.amounts import NOTHING_STORED, Amounts, Hold, Storage
 from proxy.quota.limits import MEASURES
 
 Mode = Literal["settle", "late", "sweep", "release"]
@@ -34,18 +34,21 @@ def settle(
     *,
     more: Sequence[bytes] = (),
     remember_seconds: int | None = None,
+    storage: Storage = NOTHING_STORED,
 ) -> tuple[list[str], list[Argument]]:
     """KEYS and ARGV of the settlement script. `more`: further records of the same work."""
-    partition, request_id, scopes, period_start_ms = hold
+    partition, request_id, scopes, period_start_ms, stores = hold
     names = [keys.hold(partition, request_id), keys.holds(partition), keys.stream(partition)]
     for scope in scopes:
         names.append(keys.live(partition, scope))
         names.append(keys.period(partition, scope, period_start_ms))
+    if stores and scopes:
+        names.append(keys.storage(partition, scopes[0]))
     arguments: list[Argument] = [request_id, mode, remember_seconds or REMEMBER_SECONDS[mode], record]
     arguments += (period_start_ms, len(MEASURES))
     for measure, amount in zip(MEASURES, used, strict=True):
         arguments += (measure, amount)
-    return names, [*arguments, *more]
+    return names, [*arguments, storage.bytes, int(storage.freed), *more]
 
 
 def keep(

@@ -15,6 +15,7 @@ from proxy.quota.clock import instant, milliseconds
 from proxy.quota.held import read_hold
 from proxy.quota.limits import LIMITS, MEASURES, LimitKind, Scope
 
+COUNTED = tuple(kind for kind in LIMITS if kind.window != "stored")
 BUCKET_MS, SLOTS = 2000, 31
 """The minute as admit.lua cuts it."""
 
@@ -70,7 +71,8 @@ async def read_holds(redis: RedisPipeline, organization_id: str) -> list[HoldVie
 async def read_quota(
     redis: RedisPipeline, organization_id: str, scopes: Sequence[Scope], time_zone: str, at: datetime
 ) -> list[LimitState]:
-    """Every limit of the given scopes of one organization at `at`, in the order of the scopes and of LIMITS.
+    """Every limit of the given scopes of one organization at `at`, in the order of the scopes and of COUNTED: what
+    is kept upstream Redis alone can't tell.
 
     Raises RedisUnavailable, RedisReplyError, as read_holds does.
     """
@@ -83,9 +85,9 @@ async def read_quota(
         period = _numbers(await redis.execute("HGETALL", keys.period(partition, scope.id, span.start)))
         bucket = milliseconds(at) // BUCKET_MS
         inside = [each for each in running if scope.id in each.scopes and each.bucket > bucket - SLOTS]
-        for kind in LIMITS:
+        for kind in COUNTED:
             used, held = _used(kind, live, period, bucket, inside)
-            states.append(_state(scope, kind, used, held, at, instant(span.turn)))
+            states.append(state_of(scope, kind, used, held, at, instant(span.turn)))
     return states
 
 
@@ -112,7 +114,7 @@ def _minute(live: Mapping[str, int], measure: str, bucket: int) -> int:
     return sum(live.get(f"{measure}{b % SLOTS}", 0) for b in fresh)
 
 
-def _state(scope: Scope, kind: LimitKind, used: int, held: int, at: datetime, turn: datetime) -> LimitState:
+def state_of(scope: Scope, kind: LimitKind, used: int, held: int, at: datetime, turn: datetime) -> LimitState:
     limit = kind.of(scope.limits)
     remaining = -1 if limit < 0 else max(0, limit - used - held)
     resets_at = None

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from proxy.quota.amounts import Amounts
-from proxy.quota.limits import MEASURES
+from proxy.quota.limits import MEASURES, Measure
 
-Counted = Literal["r", "t", "m", "b", "c"]
+Counted = Measure | Literal["c"]
 
 COUNTED: Final[tuple[Counted, ...]] = (*MEASURES, "c")
 """The measures, and what runs at once."""
@@ -17,6 +17,7 @@ NAMES: Final[dict[Counted, str]] = {
     "t": "tokens",
     "m": "money",
     "b": "traffic_bytes",
+    "k": "storage_bytes",
     "c": "concurrent_requests",
 }
 

@@ -8,7 +8,6 @@ import structlog
 from ledger import dead_letters
 from ledger.database import Pool, reading
 from ledger.usage_record import UsageRecord
-from proxy.deferred.work import is_work
 from proxy.pipeline import RedisPipeline
 from proxy.quota import keys
 from proxy.quota.amounts import NOTHING, Amounts
@@ -20,8 +19,8 @@ from proxy.reconciliation.account import Account
 from proxy.reconciliation.comparison import Held, Look
 from proxy.record import draft, form
 from proxy.record.stream import place_of
+from proxy.record.waiting import record_in, records_of
 
-_PAGE: Final = 500
 _SECONDS: Final = 60.0
 """Bounds the summing up of one organization's period."""
 
@@ -46,7 +45,9 @@ class Looks:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             for payload in await dead_letters.payloads(connection, keys.stream(account.partition), _SECONDS):
-                _take(on_their_way, account, payload)
+                record = record_in(payload, account.organization_id)
+                if record is not None and record.occurred_at in account.period:
+                    on_their_way[record.request_id] = record
             ledger = await used_by_scope(
                 connection, account.organization_id, account.period, account.currency, place, _SECONDS
             )
@@ -76,25 +77,8 @@ class Looks:
 
     async def _in_stream(self, account: Account, latest: str) -> dict[str, UsageRecord]:
         """The organization's records of the period that lie in the stream, up to its entry `latest`."""
-        found: dict[str, UsageRecord] = {}
-        start = "-"
-        stream = keys.stream(account.partition)
-        while page := await self._redis.execute("XRANGE", stream, start, latest, "COUNT", _PAGE):
-            for _, fields in page:
-                _take(found, account, dict(zip(fields[::2], fields[1::2], strict=True)).get(b"d", b""))
-            start = f"({page[-1][0].decode()}"
-        return found
-
-
-def _take(found: dict[str, UsageRecord], account: Account, payload: bytes) -> None:
-    if account.organization_id.encode() not in payload or is_work(payload):
-        return
-    try:
-        record = form.read(payload)
-    except form.UnreadableRecord:
-        return  # nobody can say whose it is
-    if record.organization_id == account.organization_id and record.occurred_at in account.period:
-        found[record.request_id] = record
+        lying = records_of(self._redis, account.partition, account.organization_id, latest)
+        return {record.request_id: record async for record in lying if record.occurred_at in account.period}
 
 
 def _counters(scopes: Sequence[str], replies: Sequence[Sequence[Any]]) -> dict[str, dict[str, int]]:

@@ -22,6 +22,7 @@ from proxy.quota.scripts import source
 from proxy.reconciliation.account import Account, account_of
 from proxy.reconciliation.comparison import NAMES, Comparison, compare, standing
 from proxy.reconciliation.looks import Looks
+from proxy.storage.counting import Counting
 
 ACTOR: Final = "reconcile"
 _AT_ONCE: Final = 100
@@ -66,6 +67,11 @@ class Repairs:
                 account = await account_of(connection, organization, moment)
             if account is not None:
                 await self._mend_all(pool, account, await reconcile(Looks(self._redis, pool), account))
+        counting = Counting(self._redis, pool, lambda: at)
+        count = await counting.look(organization.id)
+        # Deletions and what expires are only taken off by a count, so nothing of this need be drift.
+        if count.kept != count.counted:
+            await counting.count(organization.id)
 
     async def _mend_all(self, pool: Pool, account: Account, found: Sequence[Comparison]) -> None:
         for scope, measures in groupby(found, lambda each: each.scope):

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from ledger import dead_letters, deferred_calls, upstream_objects
+from ledger import dead_letters, deferred_calls, storage, upstream_objects
 from ledger.database import Connection, Pool, reading
 from ledger.dead_letters import NewDeadLetter
 from ledger.deferred_calls import DeferredCall
@@ -157,6 +157,8 @@ class Batches:
                 places = [place_of(entry.id) for _, entry in readable]
                 await connection.execute(_INSERT, *_columns(records), places, timeout=self._timeout)
                 await upstream_objects.store(connection, _objects(records))
+                for record, place in zip(records, places, strict=True):
+                    await _store_sizes(connection, record, place)
                 await deferred_calls.settled(connection, [record.request_id for record in records])
         except _REFUSALS as error:
             if len(readable) == 1:
@@ -201,6 +203,17 @@ def _columns(records: Sequence[UsageRecord]) -> list[list[Any]]:
     columns += [[getattr(record.usage, name) for record in records] for name in TOKENS]
     columns.append([dict(record.usage.quantities) for record in records])
     return columns
+
+
+async def _store_sizes(connection: Connection, record: UsageRecord, place: int | None) -> None:
+    teller = storage.Teller(
+        *(record.organization_id, record.project_id, record.upstream, record.request_id),
+        *(record.occurred_at, place),
+    )
+    if record.stored:
+        await storage.store(connection, teller, record.stored)
+    if record.freed:
+        await storage.free(connection, teller, record.freed)
 
 
 def _objects(records: Sequence[UsageRecord]) -> list[UpstreamObject]:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final
 
 import orjson
 
+from ledger.storage import Freed, Stored
 from ledger.usage import TOKENS, Usage
 from ledger.usage_record import UsageRecord
 
@@ -15,7 +17,7 @@ _VERSION: Final = 1
 _PLAIN: Final = tuple(
     field.name
     for field in fields(UsageRecord)
-    if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects")
+    if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects", "stored", "freed")
 )
 NAMES: Final = (*_PLAIN, "occurred_at", "usd_per_eur")
 """Of a record's members, those that are plain values."""
@@ -37,6 +39,10 @@ def flat(record: UsageRecord) -> dict[str, Any]:
         form["quantities"] = dict(usage.quantities)
     if record.objects:
         form["objects"] = record.objects
+    if record.stored:
+        form["stored"] = list(map(tuple, record.stored))
+    if record.freed:
+        form["freed"] = list(map(tuple, record.freed))
     return form
 
 
@@ -73,11 +79,19 @@ def unflatten(form: Mapping[str, Any]) -> UsageRecord:
             usage=usage,
             usd_per_eur=Decimal(form["usd_per_eur"]),
             objects=tuple((str(identifier), str(kind)) for identifier, kind in form.get("objects", ())),
+            stored=tuple(_stored(*each) for each in form.get("stored", ())),
+            freed=tuple(Freed(str(identifier), str(kind)) for identifier, kind in form.get("freed", ())),
         )
     except UnreadableRecord:
         raise
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError) as error:
         raise UnreadableRecord(f"{type(error).__name__}: {error}") from None
+
+
+def _stored(identifier: str, kind: str, size: int, within: str | None, expires_at: int | None) -> Stored:
+    if type(size) is not int or size < 0 or type(expires_at) not in (int, NoneType):
+        raise UnreadableRecord("sizes of objects are not counts")
+    return Stored(str(identifier), str(kind), size, None if within is None else str(within), expires_at)
 
 
 def _moment(microseconds: int) -> datetime:

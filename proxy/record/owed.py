@@ -15,7 +15,7 @@ from proxy.deferred.kinds import KINDS
 from proxy.deferred.work import Work
 from proxy.pipeline import Argument, Script
 from proxy.quota import settlement
-from proxy.quota.amounts import Amounts, Hold
+from proxy.quota.amounts import NOTHING_STORED, Amounts, Hold, Storage
 from proxy.quota.scripts import Scripts
 from proxy.record import draft, form
 
@@ -35,6 +35,7 @@ class Settlement:
     mode: Literal["settle", "release"]
     more: tuple[bytes, ...] = ()
     remember_seconds: int | None = None
+    storage: Storage = NOTHING_STORED
 
     @property
     def name(self) -> str:
@@ -50,6 +51,7 @@ class Settlement:
             *(self.hold, self.used, self.record, mode),
             more=self.more,
             remember_seconds=self.remember_seconds,
+            storage=self.storage,
         )
         return scripts.settle, names, arguments
 
@@ -123,6 +125,7 @@ def _parts(owed: Owed | Begun) -> dict[str, Any]:
                     "mode": owed.mode,
                     "records": [record.decode() for record in (owed.record, *owed.more)],
                     "remember_seconds": owed.remember_seconds,
+                    "storage": list(owed.storage),
                 }
             }
         case Standing():
@@ -143,6 +146,7 @@ def read(data: bytes) -> Owed | Begun:
                 return Settlement(
                     *(_hold(told), Amounts(*told["used"]), record, told["mode"], tuple(more)),
                     remember_seconds=told["remember_seconds"],
+                    storage=Storage(*told["storage"]),
                 )
             case {"standing": told}:
                 return Standing(work.read(orjson.dumps(told)))
@@ -156,5 +160,5 @@ def read(data: bytes) -> Owed | Begun:
 
 
 def _hold(told: Mapping[str, Any]) -> Hold:
-    partition, request_id, scopes, period_start_ms = told["hold"]
-    return Hold(partition, request_id, tuple(scopes), period_start_ms)
+    partition, request_id, scopes, period_start_ms, stores = told["hold"]
+    return Hold(partition, request_id, tuple(scopes), period_start_ms, stores)

@@ -10,7 +10,7 @@ import structlog
 
 from proxy.deferred.work import Work
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
-from proxy.quota.amounts import NOTHING, Amounts, Hold
+from proxy.quota.amounts import NOTHING, NOTHING_STORED, Amounts, Hold, Storage
 from proxy.quota.scripts import Scripts
 from proxy.record import owed
 from proxy.record.owed import Begun, Owed, Settlement, Standing
@@ -77,10 +77,10 @@ class Settler:
         """Whether so much waits for Redis that no more should be begun."""
         return len(self._open) >= _MOST_OPEN or (self._spool is not None and self._spool.full)
 
-    def settle(self, hold: Hold, used: Amounts, record: bytes) -> None:
+    def settle(self, hold: Hold, used: Amounts, record: bytes, storage: Storage = NOTHING_STORED) -> None:
         """Replaces the hold by what was used, and writes the record."""
         self._ended(hold.request_id, used)
-        self._submit(Settlement(hold, used, record, "settle"))
+        self._submit(Settlement(hold, used, record, "settle", storage=storage))
 
     def settle_work(self, hold: Hold, used: Amounts, records: Sequence[bytes]) -> None:
         """As `settle`, for work that went on after its call, and may be found finished by several."""

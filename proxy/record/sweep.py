@@ -70,7 +70,7 @@ class Sweep:
         if "what" not in hold:
             return 0
         scopes, record, used = _settlement(hold, now_ms)
-        which = Hold(partition, request_id, scopes, int(hold["start"]))
+        which = Hold(partition, request_id, scopes, int(hold["start"]), "k" in hold)
         asked = settlement.settle(which, used, record, "sweep")
         done: int = await self._redis.send_script(self._settle, *asked)
         if done:

@@ -35,6 +35,7 @@ class Inflow:
         self.length = declared(headers)
         self._receive = receive
         self._most = most
+        self._too_large = too_large(most)
         self._look = look
         self._patience = patience
         self._asked = False
@@ -76,12 +77,17 @@ class Inflow:
         piece: bytes = message.get("body", b"")
         self._more = bool(message.get("more_body"))
         if self.passed + len(piece) > self._most:
-            raise too_large(self._most)
+            raise self._too_large
         await self._look(piece, not self._more)
         self.passed += len(piece)
         if not self._more:
             self.rest()
         return piece
+
+    def bound(self, most: int, refusal: Refusal) -> None:
+        """No more than `most` bytes may pass; more of them are given up by `refusal`."""
+        if most < self._most:
+            self._most, self._too_large = most, refusal
 
     def rest(self) -> None:
         """Nothing more is asked of the body: what still comes of it is dropped, and the client is watched. One that was

@@ -2,6 +2,7 @@
 --
 -- KEYS  1 the hold   2 the partition's holds (zset, by expiry in ms)
 --       then for each scope: its live counters, its counters of this period, its counters of the next period
+--       for a call that adds to what the organization keeps upstream: what that keeps
 -- ARGV  1 request id   2 latest Redis time in ms at which the caller still waits (0: for ever)
 --       3 hold's time to live in ms   4 period start   5 period end   6 next period's end (ms)
 --       7 output tokens wanted   8 least output tokens that are worth admitting   9 who and what, for the sweep
@@ -10,19 +11,24 @@
 --       11 number of measures; for each: name, amount without output, amount per output token
 --       then for each scope: limit of concurrent requests, and for each measure its limits per minute and per
 --       period; -1 is unlimited
+--       for a call that adds to what is kept upstream: limit in bytes, and bytes wanted; -1 for all that is left
 --
 -- reply {1, now, start of the period booked, bucket, output tokens granted,
---           then for each scope and measure: used in the minute, used and held in the period}
---       {0, now, scope (from 1), 'concurrent' | 'minute' | 'period', measure, limit, used and held, wanted, ms to wait}
+--           then for each scope and measure: used in the minute, used and held in the period,
+--           then bytes held of what may be kept upstream, where that was asked}
+--       {0, now, scope (from 1), 'concurrent' | 'minute' | 'period' | 'stored', measure, limit, used and held, wanted,
+--           ms to wait}
 --       {-1, now}         the caller's period is over or not begun: plan again with this time
 --       {-2, now, start}  counters of that period are not there: rebuild them from the ledger, then ask again
+--       {-4, now}         what is kept upstream must be counted anew before this can be refused or, for lack of a
+--                         count, admitted
 --       {-3, now}         too late, nobody waits for the answer any more, or it was given up already
 --
 -- Rule: an amount is linear in the output; the output granted is the most that every limit has room for, at most
 -- what is wanted. A minute is 31 buckets of 2 s of which the oldest counts in full, so that no 60 s ever hold more
 -- than the limit. Committed counters and holds are apart: x is used, hx is held.
 
-local BUCKET, SLOTS = 2000, 31
+local BUCKET, SLOTS, COUNT_FOR = 2000, 31, 60000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local latest = tonumber(ARGV[2])
@@ -42,7 +48,8 @@ for m = 1, tonumber(ARGV[11]) do
 end
 local count = #measures
 local function in_minute(m) return paced or measures[m] == 'r' end
-local scopes = (#KEYS - 2) / 3
+local scopes = math.floor((#KEYS - 2) / 3)
+local storage = #KEYS % 3 == 0 and KEYS[#KEYS]
 local bucket = math.floor(now / BUCKET)
 local slot = bucket % SLOTS
 
@@ -135,14 +142,34 @@ local function judge()
   end
 end
 
+-- Deletions and what expires are not taken off at once: who would be refused is judged by a fresh count.
+local stored, storing = {}, 0
+local function judge_storage()
+  local limit, wanted = tonumber(ARGV[arg]), tonumber(ARGV[arg + 1])
+  stored = redis.call('HMGET', storage, 's', 'k', 'hk', 'u', 'at')
+  storing = math.max(0, wanted)
+  if limit < 0 then return end
+  local kept = (tonumber(stored[2]) or 0) + (tonumber(stored[3]) or 0)
+  local need = wanted < 0 and 1 or wanted
+  if not stored[1] or kept + need > limit and (stored[4] or now - tonumber(stored[5]) > COUNT_FOR) then
+    refusal = 'uncounted'
+  elseif kept + need > limit then
+    refusal = {1, 'stored', 0, limit, kept, need}
+  elseif wanted < 0 then
+    storing = limit - kept
+  end
+end
+
 judge()
+if not refusal and storage then judge_storage() end
+if refusal == 'uncounted' then return {-4, now} end
 if refusal == 'unknown' then return {-2, now, start} end
 if refusal then
   local s, window, m, limit, used, need = unpack(refusal)
   local ms = -1
   if window == 'minute' and need <= limit then ms = wait(KEYS[3 * s], measures[m], used + need - limit) end
   if window == 'period' then ms = (later == 1 and finish or turn) - now end
-  return {0, now, s, window, measures[m], integer(limit), integer(used), integer(need), ms}
+  return {0, now, s, window, measures[m] or 'k', integer(limit), integer(used), integer(need), ms}
 end
 
 local hold = {'start', integer(start), 'bucket', bucket, 'at', now, 'paced', ARGV[10], 'what', ARGV[9]}
@@ -175,6 +202,12 @@ for s = 1, scopes do
   end
   redis.call('HSET', KEYS[3 * s], unpack(change))
   redis.call('HSET', KEYS[3 * s + 1 + later], unpack(held))
+end
+if storage then
+  redis.call('HSET', storage, 'hk', integer((tonumber(stored[3]) or 0) + storing))
+  hold[#hold + 1] = 'k'
+  hold[#hold + 1] = integer(storing)
+  reply[#reply + 1] = storing
 end
 redis.call('HSET', KEYS[1], unpack(hold))
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), ARGV[1])

@@ -2,9 +2,11 @@
 --
 -- KEYS  1 the hold   2 the partition's holds   3 the partition's usage stream
 --       then for each scope that the hold was counted in: its live counters, its counters of the hold's period
+--       where its call adds to what the organization keeps upstream, or takes from it: what that keeps
 -- ARGV  1 request id   2 'settle' | 'late' | 'sweep' | 'release'   3 seconds to remember that this was done
 --       4 the usage record ('' for a release)   5 start of the period whose counters are given
 --       6 number of measures; for each: name, amount used
+--       then bytes that it added to what is kept upstream, 1 if something of it was deleted, else 0
 --       then further usage records of the same work
 --
 -- reply 1 done   0 was done before (or, for a sweep, the hold was renewed; for a release, there is none)
@@ -26,6 +28,8 @@ for m = 1, tonumber(ARGV[6]) do
   fields[m + 3] = measures[m]
 end
 local count = #measures
+fields[count + 4] = 'k'
+local storage = #KEYS % 2 == 0 and KEYS[#KEYS]
 
 local function integer(n) return string.format('%.0f', n) end
 
@@ -41,7 +45,7 @@ if mode == 'sweep' then
   if expiry and tonumber(expiry) > time[1] * 1000 + math.floor(time[2] / 1000) then return 0 end
 end
 
-for s = 1, (#KEYS - 3) / 2 do
+for s = 1, math.floor((#KEYS - 3) / 2) do
   local live, period = KEYS[2 + 2 * s], KEYS[3 + 2 * s]
   fields = {}
   for m = 1, count do
@@ -86,8 +90,15 @@ for s = 1, (#KEYS - 3) / 2 do
   end
 end
 
+if storage then
+  local before = redis.call('HMGET', storage, 'k', 'hk')
+  redis.call('HSET', storage, 'k', integer((tonumber(before[1]) or 0) + tonumber(ARGV[7 + 2 * count])),
+    'hk', integer(math.max(0, (tonumber(before[2]) or 0) - (tonumber(hold[count + 4]) or 0))))
+  if ARGV[8 + 2 * count] == '1' then redis.call('HSET', storage, 'u', ARGV[1]) end
+end
+
 if mode ~= 'release' then redis.call('XADD', KEYS[3], '*', 'd', ARGV[4]) end
-for i = 7 + 2 * count, #ARGV do redis.call('XADD', KEYS[3], '*', 'd', ARGV[i]) end
+for i = 9 + 2 * count, #ARGV do redis.call('XADD', KEYS[3], '*', 'd', ARGV[i]) end
 redis.call('SET', KEYS[1], mode, 'EX', ARGV[3])
 redis.call('ZREM', KEYS[2], ARGV[1])
 return bucket and 1 or 2
