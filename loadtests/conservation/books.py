@@ -1,8 +1,9 @@
 """What the upstream, the ledger and the counters say of a run, read once it is quiet."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,11 +14,13 @@ from redis.asyncio import Redis
 
 from ledger.partitions import partition_of
 from ledger.periods import month_of
-from loadtests.conservation.stage import Stage, Tenant
+from loadtests.conservation.stage import HOLD_SECONDS, Stage, Tenant
 from proxy.quota import keys
 from proxy.quota.clock import milliseconds
 
 _QUIET_SECONDS: Final = 60.0
+_FRESH_MS: Final = 1000
+_SWEPT_SECONDS: Final = 6.0
 
 
 class UpstreamBooks:
@@ -54,7 +57,10 @@ class UpstreamBooks:
 
 @dataclass(frozen=True)
 class Counters:
-    """Of one organization's month: used, still held, and what is counted as running."""
+    """Of one organization's month: used, still held, and what is counted as running. Not `known` where Redis has lost
+    them, and nobody has called since: the next call brings them back from the ledger."""
+
+    known: bool
 
     requests: int
     tokens: int
@@ -78,6 +84,33 @@ async def until_quiet(stage: Stage) -> None:
         await redis.aclose()
 
 
+async def until_swept(stage: Stage) -> None:
+    """Waits until the holds of a proxy that was killed are over, and the sweep has seen them."""
+    await asyncio.sleep(max(0.0, stage.killed_at + HOLD_SECONDS + _SWEPT_SECONDS - time.monotonic()))
+
+
+async def until_drained(stage: Stage) -> None:
+    """Waits until no record has waited for more than a moment. Raises TimeoutError."""
+    redis = Redis.from_url(stage.redis_url)
+    try:
+        async with asyncio.timeout(_QUIET_SECONDS):
+            while True:
+                seconds, _ = await redis.time()
+                oldest = [at async for at in _first_entries(redis)]
+                if all(seconds * 1000 - at < _FRESH_MS for at in oldest):
+                    return
+                await asyncio.sleep(0.1)
+    finally:
+        await redis.aclose()
+
+
+async def _first_entries(redis: Redis) -> AsyncIterator[int]:
+    """When the longest waiting record of each partition came, in ms."""
+    async for key in redis.scan_iter("*:usage"):
+        for identifier, _ in await redis.xrange(key, count=1) or []:
+            yield int(bytes(identifier).decode().partition("-")[0])  # type: ignore[arg-type]
+
+
 async def counters_of(stage: Stage, tenants: Sequence[Tenant]) -> dict[str, Counters]:
     start = milliseconds(month_of(datetime.now(UTC), "UTC").start)
     redis = Redis.from_url(stage.redis_url)
@@ -89,6 +122,7 @@ async def counters_of(stage: Stage, tenants: Sequence[Tenant]) -> dict[str, Coun
             running = await redis.hget(keys.live(partition, scope), "c")
             number = {name.decode(): int(value) for name, value in used.items()}
             found[tenant.organization_id] = Counters(
+                "s" in number,
                 number.get("r", 0),
                 number.get("t", 0),
                 number.get("m", 0),

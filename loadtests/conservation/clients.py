@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,7 +30,8 @@ _TROUBLES: Final = (
 @dataclass
 class Seen:
     """One call as its client saw it. `label` names it everywhere. `tokens` are those of its usage, or None; `events`
-    came of a stream. `asked` is how long an answer it asked for, in tokens."""
+    came of a stream. `asked` is how long an answer it asked for, in tokens; `at` when it ended, in
+    seconds by the monotonic clock."""
 
     label: str
     organization_id: str
@@ -37,6 +40,7 @@ class Seen:
     tokens: int | None = None
     events: int = 0
     asked: int = 0
+    at: float = 0.0
     stream: bool = False
 
 
@@ -57,10 +61,9 @@ class Client:
                 tenant = self._chance.choice(self._tenants)
                 seen = Seen(f"{self._name}-{len(self.seen)}", tenant.organization_id)
                 self.seen.append(seen)
-                try:
+                with suppress(httpx.HTTPError, TimeoutError):
                     await self._call(http, tenant, seen)
-                except (httpx.HTTPError, TimeoutError):
-                    continue
+                seen.at = time.monotonic()
 
     async def _call(self, http: httpx.AsyncClient, tenant: Tenant, seen: Seen) -> None:
         chance = self._chance

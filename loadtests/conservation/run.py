@@ -5,13 +5,21 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from loadtests.conservation.books import UpstreamBooks, counters_of, ledger_of, until_quiet
+from loadtests.conservation.books import (
+    UpstreamBooks,
+    counters_of,
+    ledger_of,
+    until_drained,
+    until_quiet,
+    until_swept,
+)
 from loadtests.conservation.clients import Client, Seen, clients
 from loadtests.conservation.schedule import Fault, schedule
-from loadtests.conservation.stage import HOLD_SECONDS, Stage, Tenant, stage
+from loadtests.conservation.stage import HOLD_SECONDS, Stage, Tenant, cut_connections, stage
 from loadtests.conservation.verdict import Verdict, by_outcome, judge
 
 _TOKENS_PER_SECOND: Final = 200
@@ -91,6 +99,7 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
         await counters_of(made, tenants),
         tenants,
         lost_bound=LOST_BOUND,
+        wiped=made.wiped,
     )
     if dead:
         verdict.wrong(f"{dead} records could not be stored")
@@ -117,6 +126,14 @@ async def _one(made: Stage, tenants: Sequence[Tenant], fault: Fault) -> None:
             await _kill(made, fault.kind.removeprefix("kill_"))
         case "restart_redis" | "restart_postgres":
             await _kill(made, fault.kind.removeprefix("restart_"), fault.lasts)
+        case "cut_redis":
+            await cut_connections(made, fault.lasts)
+        case "wipe_redis":
+            # What a killed proxy had under way, only its holds tell; and what was drained, only the ledger.
+            await until_swept(made)
+            await until_drained(made)
+            await _kill(made, "redis", fault.lasts, forget=True)
+            made.wiped.append(datetime.now(UTC))
         case "freeze_redis" | "freeze_postgres":
             name = fault.kind.removeprefix("freeze_")
             made.freeze(name)
@@ -126,10 +143,12 @@ async def _one(made: Stage, tenants: Sequence[Tenant], fault: Fault) -> None:
             await made.change_plan(tenants[0], limits={"tokens_per_minute": 10**6 + fault.which})
 
 
-async def _kill(made: Stage, name: str, after: float = 0.0) -> None:
+async def _kill(made: Stage, name: str, after: float = 0.0, *, forget: bool = False) -> None:
     """kill -9, and a new start by who watches over it. A child must be started by the main thread, which waits."""
     made.kill(name)
     await asyncio.sleep(after)
+    if forget:
+        made.forget()
     made.start(name)
 
 

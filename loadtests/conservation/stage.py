@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from runtime.parts import Parts
 
 _KEY_SECRET: Final = "the key secret of the conservation test"
 _UPSTREAM_KEY: Final = "sk-upstream-of-the-conservation-test"
+_CUT_SECONDS: Final = 0.2
 HOLD_SECONDS: Final = 6.0
 """How long a hold lives without renewal: a killed proxy's requests are settled soon enough to be waited for."""
 
@@ -51,10 +53,15 @@ class Stage:
 
     database_url: str
     redis_url: str
+    folder: Path
     upstream: str
     proxies: list[str]
     programs: dict[str, Program]
     children: dict[str, Child] = field(default_factory=dict)
+    wiped: list[datetime] = field(default_factory=list)
+    """When Redis began anew without its data."""
+    killed_at: float = 0.0
+    """When a proxy was killed last, by the monotonic clock."""
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -63,11 +70,21 @@ class Stage:
 
     def kill(self, name: str) -> None:
         child = self.children.pop(name)
+        if name.startswith("proxy"):
+            self.killed_at = time.monotonic()
         child.signal(signal.SIGKILL)
         child.wait(10)
 
     def stop(self, name: str) -> None:
         self.children.pop(name).stop()
+
+    def forget(self) -> None:
+        """The data of Redis, which does not run."""
+        for path in (self.folder / "valkey").iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def freeze(self, name: str) -> None:
         """The program and what it started stand still."""
@@ -109,6 +126,17 @@ class Stage:
         finally:
             await redis.aclose()
             await close_pool(pool)
+
+
+async def cut_connections(made: Stage, seconds: float) -> None:
+    """All connections to Redis break, again and again."""
+    redis = Redis.from_url(made.redis_url)
+    try:
+        for _ in range(max(1, round(seconds / _CUT_SECONDS))):
+            await redis.client_kill_filter(_type="normal", skipme=True)
+            await asyncio.sleep(_CUT_SECONDS)
+    finally:
+        await redis.aclose()
 
 
 async def _prepare(database_url: str) -> None:
@@ -169,6 +197,7 @@ def stage(proxies: int) -> Iterator[Stage]:
     made = Stage(
         postgres.url(),
         valkey.url(),
+        folder,
         f"http://127.0.0.1:{upstream_port}",
         [f"http://127.0.0.1:{port}" for port in proxy_ports],
         programs,
