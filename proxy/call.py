@@ -55,7 +55,7 @@ class Call:
         self._handing_over_since: float | None = None
         self._house = house
         self._life = life
-        self._admitted = admitted
+        self.admitted = admitted
         self._scope = scope
         self._gone = gone
         self._send = send
@@ -181,7 +181,7 @@ class Call:
         self._outbox.wake()
 
     def _forward(self) -> None:
-        asked, granted = self.ticket.asked, self._admitted.output
+        asked, granted = self.ticket.asked, self.admitted.output
         if asked.endpoint.lists:
             self._exchange = Listing(
                 self._scope["query_string"],
@@ -256,7 +256,7 @@ class Call:
             if self._life.outcome == "client_gone":
                 return
             if self._error is not None and not begun:
-                ours = our_headers(self.ticket, self._admitted)
+                ours = our_headers(self.ticket, self.admitted)
                 await send_error(self._hand, self._error, [*ours, *closing(self._scope["headers"])])
                 return
             if self._head is not None and not begun:
@@ -272,7 +272,7 @@ class Call:
 
     async def _start(self) -> None:
         assert self._head is not None
-        headers = [*self._head, *our_headers(self.ticket, self._admitted)]
+        headers = [*self._head, *our_headers(self.ticket, self.admitted)]
         await self._hand(
             {"type": "http.response.start", "status": self._reckoning.status, "headers": headers}
         )

@@ -10,7 +10,9 @@ import structlog
 from proxy.identity.principal import Principal
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import settlement
+from proxy.quota.admission import Admitted
 from proxy.quota.scripts import Scripts
+from proxy.ticket import Ticket
 
 _TICK_SECONDS: Final = 1.0
 CLIENT_STALL_SECONDS: Final = 120.0
@@ -21,6 +23,9 @@ _log = structlog.get_logger(__name__)
 
 class RunningCall(Protocol):
     """What the watch needs of a call."""
+
+    ticket: Ticket
+    admitted: Admitted
 
     @property
     def request_id(self) -> str: ...
@@ -37,7 +42,8 @@ class RunningCall(Protocol):
 class Running:
     """One watch over all calls of a process, instead of timers in each.
 
-    Every hold is renewed three times in its time to live, with what was delivered so far.
+    Every hold is renewed three times in its time to live, with what was delivered so far, and whenever Redis was away:
+    one that it has lost meanwhile is taken again.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Running:
         self._stall_seconds = stall_seconds
         self._renew_every = ttl_ms / 3000
         self._calls: dict[RunningCall, tuple[float, asyncio.Task[None] | None]] = {}
+        redis.on_connect.append(self._renew_all)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -80,6 +87,10 @@ class Running:
                 elif now - renewed_at >= self._renew_every:
                     self._renew(call, task)
 
+    def _renew_all(self) -> None:
+        for call, (_, task) in list(self._calls.items()):
+            self._renew(call, task)
+
     def _renew(self, call: RunningCall, task: asyncio.Task[None] | None) -> None:
         names, arguments = settlement.renew(
             call.principal.partition, call.request_id, self._ttl_ms, call.delivered_tokens
@@ -104,3 +115,33 @@ class Running:
         elif error is None and reply.result() == settlement.HOLD_SWEPT:
             _log.warning("a running request lost its hold and is ended", request_id=call.request_id)
             call.hold_lost()
+        elif error is None and reply.result() == settlement.HOLD_UNKNOWN:
+            self._restore(call, task)
+
+    def _restore(self, call: RunningCall, task: asyncio.Task[None] | None) -> None:
+        ticket, admitted = call.ticket, call.admitted
+        demand = ticket.offer.demand
+        names, arguments = settlement.restore(
+            ticket.hold(admitted.period_start_ms),
+            demand.amounts(admitted.output),
+            at_ms=admitted.at_ms,
+            paced=demand.paced,
+            ttl_ms=self._ttl_ms,
+            delivered=call.delivered_tokens,
+            what=ticket.draft(spoken=ticket.asked.endpoint.name == "realtime"),
+        )
+        try:
+            reply = self._redis.send_script(self._scripts.restore, names, arguments)
+        except RedisUnavailable:
+            self._calls[call] = (-math.inf, task)
+            return
+        reply.add_done_callback(lambda done: self._restored(call, task, done))
+
+    def _restored(
+        self, call: RunningCall, task: asyncio.Task[None] | None, reply: "asyncio.Future[object]"
+    ) -> None:
+        if reply.cancelled() or (error := reply.exception()) is None:
+            return
+        _log.warning("a hold that Redis lost is not taken again yet", reason=str(error)[:200])
+        if call in self._calls:
+            self._calls[call] = (-math.inf, task)

@@ -90,7 +90,7 @@ class Allowance:
             output = min(output, _output_within(demand, room))
         if output < demand.least_output or not self._may_begin(scopes):
             return None
-        amounts = _amounts(demand, output)
+        amounts = demand.amounts(output)
         at = self._ticks()
         for scope in scopes:
             spent = self._spent.setdefault(scope.id, _Spent())
@@ -176,19 +176,10 @@ class Allowance:
         return shown[0], shown[1]
 
 
-def _amounts(demand: Demand, output: int) -> Amounts:
-    return Amounts(
-        1,
-        demand.input_tokens + output,
-        demand.input_money + output * demand.money_per_output_token,
-        demand.traffic,
-    )
-
-
 def _output_within(demand: Demand, room: dict[Measure, int]) -> int:
     """The most output that fits; -1 where not even the input does."""
     most = demand.output
-    least = _amounts(demand, 0)
+    least = demand.amounts(0)
     for measure, base, per_token in zip(
         MEASURES, least, (0, 1, demand.money_per_output_token, 0), strict=True
     ):

@@ -55,6 +55,15 @@ class Demand:
     paced: bool = True
     stores: int | None = None
 
+    def amounts(self, output: int) -> Amounts:
+        """With as many tokens of output."""
+        return Amounts(
+            1,
+            self.input_tokens + output,
+            self.input_money + output * self.money_per_output_token,
+            self.traffic,
+        )
+
     def row(self) -> tuple[str | int, ...]:
         """The measures as the admission script takes them: name, amount without output, amount per token."""
         return (

@@ -9,7 +9,9 @@ _DIRECTORY: Final = Path(__file__).parent / "lua"
 
 
 def source(
-    name: Literal["admit", "settle", "renew", "keep", "seed", "done", "look", "mend", "survey", "count"],
+    name: Literal[
+        "admit", "settle", "renew", "keep", "seed", "done", "look", "mend", "survey", "count", "restore"
+    ],
 ) -> str:
     return (_DIRECTORY / f"{name}.lua").read_text(encoding="utf-8")
 
@@ -21,5 +23,6 @@ class Scripts:
         self.admit = redis.script(source("admit"))
         self.settle = redis.script(source("settle"))
         self.renew = redis.script(source("renew"))
+        self.restore = redis.script(source("restore"))
         self.keep = redis.script(source("keep"))
         self.seed = redis.script(source("seed"))

@@ -68,6 +68,22 @@ def renew(partition: int, request_id: str, ttl_ms: int, delivered: int) -> tuple
     return [keys.hold(partition, request_id), keys.holds(partition)], [request_id, ttl_ms, delivered]
 
 
+def restore(
+    hold: Hold, amounts: Amounts, *, at_ms: int, paced: bool, ttl_ms: int, delivered: int, what: bytes
+) -> tuple[list[str], list[Argument]]:
+    """KEYS and ARGV of the script that takes a hold again that Redis has lost. What it held of storage is counted anew
+    before anybody is refused by it."""
+    partition, request_id, scopes, period_start_ms, _ = hold
+    names = [keys.hold(partition, request_id), keys.holds(partition)]
+    for scope in scopes:
+        names += (keys.live(partition, scope), keys.period(partition, scope, period_start_ms))
+    arguments: list[Argument] = [request_id, ttl_ms, period_start_ms, at_ms, int(paced), delivered, what]
+    arguments.append(len(MEASURES))
+    for measure, amount in zip(MEASURES, amounts, strict=True):
+        arguments += (measure, amount)
+    return names, arguments
+
+
 def seed(
     partition: int, scope: str, period_start_ms: int, used: Amounts, expire_at_s: int, left_out: int = 0
 ) -> tuple[list[str], list[Argument]]:

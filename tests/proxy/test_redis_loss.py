@@ -290,6 +290,23 @@ async def test_what_redis_confirmed_and_then_lost_is_told_again_and_counters_com
     assert {row["outcome"] for row in rows} == {"completed"}
 
 
+async def test_what_runs_takes_its_hold_again_where_redis_lost_it(house: System, to_redis: Line) -> None:
+    tenant = await tenant_of(house, tokens_per_month=1500, concurrent_requests=5)
+    [running] = await streams(house, tenant, 1, tokens=300, pace=20)
+    with to_redis.cut():
+        await _lose_everything(house)
+    await ready(house)
+    async with house.client(tenant) as client:
+        # Of 1500, some 900 are held by what runs.
+        answers = [await timed(client, max_tokens=wanted) for wanted in (900, 400)]
+        assert [status for status, _ in answers] == [429, 200]
+        assert (await house.counters(tenant))["ht"] > 900
+    assert (await running.read_all()).endswith(b"[DONE]\n\n\r\n0\r\n\r\n")
+    running.leave()
+    rows = await settled(house, tenant, 2)
+    assert sorted(row["output_tokens"] for row in rows) == [5, 300]
+
+
 async def _lose_everything(house: System) -> None:
     redis = open_redis(house.redis_url)
     await redis.flushdb()
