@@ -1,6 +1,7 @@
 """Of what an organization keeps upstream no byte is more than its plan allows; what is deleted makes room."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -259,6 +260,25 @@ async def test_the_worker_counts_again_what_was_counted_wrong(house: System, red
             assert await settled(redis, tenant) == 600_000
     finally:
         await close_pool(pool)
+
+
+async def test_what_is_told_on_the_way_to_the_ledger_counts_and_makes_room(
+    house: System, console: Console
+) -> None:
+    tenant = await tenant_with(house, 1)
+    drain = house.children["drain"]
+    drain.signal(signal.SIGSTOP)
+    try:
+        made = [await post(house, tenant, form(bytes(size))) for size in (600_000, 300_000)]
+        assert await quota(console, tenant) == ("1.00", "0.90", "0.00", "0.10")
+        assert await delete(house, tenant, f"{FILES}/{made[0].json()['id']}") == 200
+        assert await quota(console, tenant) == ("1.00", "0.30", "0.00", "0.70")
+        assert (await post(house, tenant, form(bytes(600_000)))).status_code == 200
+        assert_refused(await post(house, tenant, form(bytes(200_000))))
+    finally:
+        drain.signal(signal.SIGCONT)
+    await house.quiet()
+    assert await quota(console, tenant) == ("1.00", "0.90", "0.00", "0.10")
 
 
 async def test_a_limit_that_comes_later_finds_what_is_kept_already(house: System) -> None:
