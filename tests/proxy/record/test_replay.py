@@ -94,6 +94,7 @@ class Stage:
             [Entry(stream, name.decode(), fields[1]) for name, fields in entries], NOW
         )
         await self.redis.send("DEL", stream)
+        await self.pool.execute("update usage set recorded_at = now() - interval '1 minute'")
 
     async def counted(self) -> tuple[int, int, int]:
         """Requests, tokens and held tokens."""
@@ -144,6 +145,21 @@ async def test_what_redis_has_forgotten_is_found_in_the_ledger(stage: Stage) -> 
     await stage.forget()
     await stage.replay.settle([settled()])
     assert (await stage.counted(), await stage.waiting()) == ((1, 42, 0), 0)
+
+
+async def test_what_became_a_row_just_when_redis_lost_everything_is_counted_rather_than_forgotten(
+    stage: Stage,
+) -> None:
+    await stage.done(settled())
+    await stage.drain()
+    await stage.pool.execute("update usage set recorded_at = now()")
+    await stage.redis.send("FLUSHDB")
+    # Rebuilt by another proxy, from a ledger that did not have the row yet.
+    await stage.admit("req_2")
+    await stage.replay.settle([settled()])
+    assert (await stage.counted())[:2] == (1, 42)
+    await stage.drain()
+    assert await stage.pool.fetchval("select count(*) from usage") == 1
 
 
 async def test_what_became_a_dead_letter_is_not_done_again(stage: Stage) -> None:
