@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -47,7 +48,9 @@ def postgres(short_dir: Path) -> Iterator[Postgres]:
 def valkey(short_dir: Path) -> Iterator[Valkey]:
     server = Valkey(short_dir)
     server.prepare()
-    child = Child(server.program())
+    program = server.program()
+    # Each module that runs a data plane takes a database of its own.
+    child = Child(replace(program, argv=[*program.argv, "--databases", "64"]))
     child.wait_ready()
     yield server
     child.stop()
@@ -106,7 +109,7 @@ async def empty_database_url(postgres: Postgres) -> AsyncIterator[str]:
 def redis_url(valkey: Valkey) -> str:
     """The session's Valkey, emptied."""
     with redis.Redis.from_url(valkey.url()) as client:
-        client.flushall()
+        client.flushdb()
         client.script_flush()
     return valkey.url()
 

@@ -1,7 +1,9 @@
 """The import rules of the house, as a promise."""
 
 import ast
+import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,3 +54,11 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield (node.module or "").partition(".")[0]
+
+
+def test_no_two_data_planes_of_the_tests_share_a_database_of_valkey() -> None:
+    taken: dict[str, set[str]] = defaultdict(set)
+    for path in (ROOT / "tests").rglob("*.py"):
+        for number in re.findall(r"valkey\.url\((\d+)", path.read_text()):
+            taken[number].add(path.name)
+    assert {number: names for number, names in taken.items() if len(names) > 1} == {}

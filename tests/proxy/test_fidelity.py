@@ -115,7 +115,7 @@ async def stage(
     await prepare(postgres.url(name))
     tap = Tap()
     url = await tap.open()
-    with system(postgres.url(name), valkey.url(7 + request.param), OPENAI_BASE_URL=f"{url}/v1") as house:
+    with system(postgres.url(name), valkey.url(20 + request.param), OPENAI_BASE_URL=f"{url}/v1") as house:
         house.upstream_options = ("--replay", str(replay), "--seed", str(request.param))
         tap.upstream_url = house.upstream_url
         house.start("upstream", "drain", "proxy")

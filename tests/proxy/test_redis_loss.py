@@ -49,9 +49,9 @@ def lines(postgres: Postgres, valkey: Valkey) -> Iterator[tuple[System, Line, Li
         "TOLLKEEPER_BOUNDED_PERCENT": str(PERCENT),
         "TOLLKEEPER_BOUNDED_REQUESTS_PER_MINUTE": "30",
     }
-    with system(postgres.url(name), valkey.url(9), **options) as made:
+    with system(postgres.url(name), valkey.url(18), **options) as made:
         made.environ |= {
-            "REDIS_URL": f"redis://127.0.0.1:{to_redis.port}/9",
+            "REDIS_URL": f"redis://127.0.0.1:{to_redis.port}/18",
             "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{to_postgres.port}/{name}",
         }
         made.start("upstream", "proxy", "drain")

@@ -49,7 +49,7 @@ def plane(postgres: Postgres, valkey: Valkey, tmp_path_factory: pytest.TempPathF
     file: Path = tmp_path_factory.mktemp("upstreams") / "upstreams.yaml"
     with (
         ports.reserve("127.0.0.1", 0, option="port") as nobody,
-        system(postgres.url(DATABASE), valkey.url(6), UPSTREAMS_FILE=str(file)) as made,
+        system(postgres.url(DATABASE), valkey.url(14), UPSTREAMS_FILE=str(file)) as made,
     ):
         file.write_text(FILE.format(nowhere=ports.number(nobody), simulator=made.upstream_url))
         made.start("upstream", "drain", "proxy")

@@ -30,7 +30,7 @@ def trusting(
     postgres: Postgres, valkey: Valkey, realms: tuple[IssuingRealm, IssuingRealm]
 ) -> Iterator[System]:
     """A data plane that trusts both realms."""
-    with system_that_trusts(postgres, valkey.url(9), *realms) as made:
+    with system_that_trusts(postgres, valkey.url(17), *realms) as made:
         made.start("upstream", "drain", "proxy")
         yield made
 

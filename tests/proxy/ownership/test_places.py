@@ -46,7 +46,7 @@ def twins(postgres: Postgres, valkey: Valkey, tmp_path_factory: pytest.TempPathF
     asyncio.run(postgres.create_database(DATABASE))
     asyncio.run(prepare(postgres.url(DATABASE)))
     file = tmp_path_factory.mktemp("places") / "upstreams.yaml"
-    stores = postgres.url(DATABASE), valkey.url(7)
+    stores = postgres.url(DATABASE), valkey.url(15)
     with system(*stores) as second, system(*stores, UPSTREAMS_FILE=str(file)) as made:
         file.write_text(FILE.format(home=made.upstream_url, second=second.upstream_url))
         second.start("upstream")

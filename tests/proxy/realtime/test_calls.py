@@ -310,7 +310,7 @@ def stage(postgres: Postgres, valkey: Valkey) -> Iterator[System]:
     asyncio.run(prepare(postgres.url(name)))
     with system(
         postgres.url(name),
-        valkey.url(9),
+        valkey.url(16),
         TOLLKEEPER_SHUTDOWN_GRACE_SECONDS="3",
         TOLLKEEPER_HOLD_TTL_SECONDS="3",
     ) as made:
