@@ -5,7 +5,7 @@
 -- ARGV  1 what the name of a hold begins with   2 text that stands in the draft of each of the organization's holds
 --       3 number of measures; their names
 --
--- reply {id of the latest entry that the stream ever had,
+-- reply {id up to which entries of the stream were there already,
 --        for each scope {running, seeded, then for each measure: used, held},
 --        for each hold {draft, start of its period, paced, then for each measure: held}}
 --
@@ -13,11 +13,14 @@
 -- up to that entry. Whoever reads them, in the stream first and in the ledger after that, may take all the time.
 
 local count = tonumber(ARGV[3])
-local latest = '0-0'
+-- Whatever Redis may have lost: what was settled by now has an id of an earlier ms, or is the latest there is.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local latest = string.format('%.0f-999999', now - 1)
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local told = redis.call('XINFO', 'STREAM', KEYS[1])
   for i = 1, #told, 2 do
-    if told[i] == 'last-generated-id' then latest = told[i + 1] end
+    if told[i] == 'last-generated-id' and tonumber(string.match(told[i + 1], '%d+')) >= now then latest = told[i + 1] end
   end
 end
 

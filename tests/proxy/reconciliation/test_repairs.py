@@ -232,6 +232,21 @@ async def test_counters_that_redis_lost_are_no_drift_and_come_back_with_the_next
     assert not [each for each in found if each.differs]
 
 
+async def test_counters_rebuilt_where_the_stream_was_lost_too_are_left_alone(
+    house: System, redis: RedisPipeline, pool: Pool
+) -> None:
+    tenant = await house.tenant()
+    assert await chat(house, tenant) == 200
+    await house.records(tenant, 1)
+    await house.quiet()
+    scope = f"o:{tenant.organization_id}"
+    right = await counters(redis, tenant, scope)
+    await redis.execute("DEL", keys.stream(partition_of(tenant.organization_id)))
+    await mend(redis, pool, tenant)
+    assert await counters(redis, tenant, scope) == right
+    assert await mended(house, tenant) == []
+
+
 async def test_counters_that_were_lost_and_rebuilt_since_are_left_alone(
     redis: RedisPipeline, house: System
 ) -> None:
