@@ -86,7 +86,7 @@ class Stage:
                 await self.house.own(self.tenant, mentioned(each.sent, each.request))
             played = await asyncio.gather(*map(one, recordings))
         self.go_on += sum(recording.goes_on for recording in recordings)
-        await self.house.quiet(holds=self.go_on)
+        await self.house.quiet()
         rows = {row["request_id"]: row for row in await self.rows()}
         return [
             Passage(

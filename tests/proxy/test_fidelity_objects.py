@@ -124,7 +124,7 @@ async def stage(
         made = Stage(house, tap, await house.tenant(unpriced_models="allow"))
         async with house.client(made.tenant) as client:
             played = [(recording, *await made.play(recording, client)) for recording in rest()]
-        await house.quiet(holds=len(GO_ON))
+        await house.quiet()
         query = "select * from usage where organization_id = $1"
         rows = {row["request_id"]: row for row in await house.fetch(query, made.tenant.organization_id)}
         made.passages = [
