@@ -20,7 +20,7 @@ from loadtests.conservation.books import (
 from loadtests.conservation.clients import Client, Seen, clients
 from loadtests.conservation.schedule import Fault, schedule
 from loadtests.conservation.stage import HOLD_SECONDS, Stage, Tenant, cut_connections, stage
-from loadtests.conservation.verdict import Verdict, by_outcome, judge
+from loadtests.conservation.verdict import Verdict, by_outcome, judge, judge_rebuilt
 
 _TOKENS_PER_SECOND: Final = 200
 """The fastest paced stream of the clients, one token every 5 ms; unpaced ones are over before a renewal."""
@@ -92,6 +92,9 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
         over.set()
     await books.read()
     rows, dead = await ledger_of(made)
+    rebuilt = await counters_of(made, tenants) if made.wiped else {}
+    if made.wiped:
+        await asyncio.to_thread(made.reconcile)
     verdict = judge(
         _seen(callers),
         books.by_label(),
@@ -101,6 +104,7 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
         lost_bound=LOST_BOUND,
         wiped=made.wiped,
     )
+    judge_rebuilt(verdict, rebuilt, rows)
     if dead:
         verdict.wrong(f"{dead} records could not be stored")
     return Outcome(verdict, faults, by_outcome(rows))

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -77,6 +78,13 @@ class Stage:
 
     def stop(self, name: str) -> None:
         self.children.pop(name).stop()
+
+    def reconcile(self) -> None:
+        """The job that mends counters by the ledger, run now."""
+        worker = self.programs["worker"]
+        subprocess.run(
+            [*worker.argv, "--once", "reconcile"], env=dict(worker.environ), check=True, timeout=120
+        )
 
     def forget(self) -> None:
         """The data of Redis, which does not run."""

@@ -127,6 +127,18 @@ def _judge_counters(
         verdict.wrong(f"{tenant.organization_id}: something is held still: {counted}")
 
 
+def judge_rebuilt(
+    verdict: Verdict, counters: Mapping[str, Counters], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Counters that were rebuilt after Redis lost them, before they were mended: too high at the most, never too low,
+    so that nobody could spend more than they may."""
+    for organization_id, counted in counters.items():
+        own = [row for row in rows if row["organization_id"] == organization_id]
+        tokens = sum(row["input_tokens"] + row["output_tokens"] for row in own)
+        if counted.known and (counted.requests < len(own) or counted.tokens < tokens):
+            verdict.wrong(f"{organization_id}: {len(own)} requests, {tokens} tokens, but counted {counted}")
+
+
 def _judge_limits(
     verdict: Verdict, tenant: Tenant, rows: Sequence[Mapping[str, Any]], wiped: Sequence[datetime]
 ) -> None:
