@@ -36,6 +36,8 @@ class Wish:
     proxies: int
     every: float
     """Seconds between faults, about."""
+    wipe: bool = False
+    """Whether Redis loses its data, too."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
         await made.tenant(2, requests_per_minute=40),
         await made.tenant(3, concurrent_requests=4),
     ]
-    faults = list(schedule(wish.seed, wish.seconds, wish.every))
+    faults = list(schedule(wish.seed, wish.seconds, wish.every, wipes=wish.wipe))
     callers = list(clients(wish.clients, tenants, made.proxies, wish.seed))
     books = UpstreamBooks(made.upstream)
     stop, over = asyncio.Event(), asyncio.Event()
