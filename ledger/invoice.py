@@ -33,6 +33,18 @@ LineKind = Literal[
 ]
 
 
+MentionSubject = Literal["AAB", "PMD", "PMT", "AAI"]
+"""Of UNTDID 4451: terms of discount, penalties for lateness, costs of recovery, anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A sentence that must stand on a document, and what it is about."""
+
+    text: str
+    subject: MentionSubject = "AAI"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """`country` is of ISO 3166-1, two letters."""
@@ -61,7 +73,8 @@ class InvoiceLine:
     """`net` is `quantity` times `unit_price` over `base_quantity`, rounded once, half up.
 
     `unit` is of UN/ECE Recommendation 20 (C62 is one piece, MON a month). `organization_id` is whose usage it
-    is, where one pays for several. Credits have a negative quantity, never a negative price.
+    is, where one pays for several, and `organization_name` what it is called on the document. Credits have a
+    negative quantity, never a negative price.
     """
 
     kind: LineKind
@@ -75,6 +88,7 @@ class InvoiceLine:
     vat_rate: Decimal
     period: Period
     organization_id: str
+    organization_name: str | None = None
     project: str | None = None
     model: str | None = None
 
@@ -113,7 +127,8 @@ class Preceding:
 class Invoice:
     """`number`, `issued_on` and `due_on` are None while it is a draft. A credit note's amounts are positive.
 
-    `mentions` are sentences that must stand on it, in its language; `bank` is where a transfer goes.
+    `mentions` must stand on it, in its language; `bank` is where a transfer goes. `vat_on_debits`: VAT is due
+    when it is invoiced, instead of when it is paid.
     """
 
     id: str
@@ -133,7 +148,7 @@ class Invoice:
     vat_total: Decimal
     gross: Decimal
     paid: Decimal
-    mentions: tuple[str, ...]
+    mentions: tuple[Mention, ...]
     payment_terms: str
     time_zone: str
     vat_in_euros: VatInEuros | None = None
@@ -141,6 +156,7 @@ class Invoice:
     bank_iban: str | None = None
     bank_bic: str | None = None
     buyer_reference: str | None = None
+    vat_on_debits: bool = False
 
     @property
     def due(self) -> Decimal:

@@ -1,0 +1,1 @@
+"""From an invoice to the documents that go out: Factur-X XML, PDF, and the proof that both are lawful."""
