@@ -1,0 +1,356 @@
+/* load -p PORT -b BODY [-c CLIENTS] [-d SECONDS] [-w WARM] [-r CALLS_PER_SECOND] [-g SPREAD] [-t TIMEOUT] [-u PATH]
+        [-s] [-H "Name: value"]...
+
+   HTTP/1.1 clients on 127.0.0.1, each one call after the other on a connection that is kept. -s: the answers are streams
+   of server-sent events, of which upstream.c marked the chunks with its time. -r: calls begin at that rate together,
+   whether others are answered or not; how long one took is counted from when it should have begun. -g spreads the first
+   calls over so many seconds. Prints a line when WARM seconds are over and measuring begins, and the figures, in
+   milliseconds, as a second line of JSON. */
+#define _GNU_SOURCE
+#include "clock.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MARK " t=" /* before the 19 digits of a chunk's time */
+#define MARKED (sizeof MARK - 1 + 19)
+#define LATE 100000000ull /* ns on the way after which a chunk is a stall */
+
+enum part { HEAD, LENGTH, SIZE, DATA, AFTER, TRAILER };
+
+struct client {
+    int fd, busy, begun, status, ended, closing, failed, writing;
+    enum part part;
+    size_t sent, left, head_length, tail_length;
+    uint64_t start, last;
+    char head[8192], tail[MARKED + 16];
+};
+
+static int port, clients = 1, streams, timeout = 60, epoll;
+static double seconds = 3, warm = 1, rate, spread;
+static const char *path = "/v1/chat/completions";
+static char *request;
+static size_t request_length;
+static uint64_t from, until;
+static struct client *all;
+static struct histogram took, first, relayed;
+static uint64_t calls, calls_in_all, chunks, bytes, refused, broken, expired, stalls;
+static char reason[200];
+
+static int measured(uint64_t t) { return t >= from && t < until; }
+
+static void explain(const char *text, int number)
+{
+    if (!reason[0]) snprintf(reason, sizeof reason, "%s %d", text, number);
+}
+
+/* Connections */
+
+static void hang_up(struct client *c)
+{
+    if (c->fd >= 0) close(c->fd);
+    c->fd = -1;
+}
+
+static int dial(struct client *c)
+{
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int on = 1;
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(c->fd, (struct sockaddr *)&where, sizeof where) && errno != EINPROGRESS) return 0;
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+    c->writing = 1;
+    return !epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
+}
+
+static void done(struct client *c, int well)
+{
+    uint64_t t = now();
+    c->busy = 0;
+    calls_in_all++;
+    c->failed = 1;
+    if (well && (c->status < 200 || c->status > 299)) { refused++; explain("status", c->status); }
+    else if (well && streams && !c->ended) { broken++; explain("a stream without its end, status", c->status); }
+    else if (well) {
+        c->failed = 0;
+        if (measured(t)) { calls++; sample(&took, t - c->start); }
+    }
+    if (c->closing || !well) hang_up(c);
+}
+
+static void fail(struct client *c, const char *text, int number)
+{
+    if (!c->busy) { hang_up(c); return; }
+    broken++;
+    explain(text, number);
+    done(c, 0);
+}
+
+static void push(struct client *c)
+{
+    while (c->busy && c->sent < request_length) {
+        ssize_t n = write(c->fd, request + c->sent, request_length - c->sent);
+        if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) {
+            struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+            if (!c->writing) epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
+            c->writing = 1;
+            return;
+        }
+        if (n < 0) { fail(c, "writing failed with error", errno); return; }
+        c->sent += (size_t)n;
+    }
+    if (c->busy && c->writing) {
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+        epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
+        c->writing = 0;
+    }
+}
+
+static void begin(struct client *c, uint64_t intended)
+{
+    c->start = intended;
+    c->last = now();
+    c->busy = 1;
+    c->begun = c->ended = c->closing = c->status = 0;
+    c->sent = c->head_length = c->tail_length = c->left = 0;
+    c->part = HEAD;
+    if (c->fd < 0 && !dial(c)) { fail(c, "connecting failed with error", errno); return; }
+    push(c);
+}
+
+/* Answers */
+
+static void look_for_marks(const char *text, size_t length, uint64_t t)
+{
+    const char *end = text + length;
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), MARK, 3)) && (size_t)(end - at) >= MARKED; at += MARKED) {
+        uint64_t sent = strtoull(at + 3, NULL, 10);
+        if (!measured(t) || sent > t) continue;
+        chunks++;
+        sample(&relayed, t - sent);
+        if (t - sent > LATE) stalls++;
+    }
+}
+
+/* Bytes of a body. What ends in the middle of a mark is kept until the rest is there. */
+static void body(struct client *c, const char *data, size_t length, uint64_t t)
+{
+    if (!streams) return;
+    const char *from_here = data;
+    size_t rest = length;
+    if (c->tail_length) {
+        char joined[sizeof c->tail + MARKED];
+        size_t some = length < MARKED ? length : MARKED;
+        memcpy(joined, c->tail, c->tail_length);
+        memcpy(joined + c->tail_length, data, some);
+        size_t both = c->tail_length + some;
+        const char *mark = memmem(joined, both, MARK, 3);
+        const char *end = memmem(joined, both, "[DONE]", 6);
+        if (end) c->ended = 1;
+        if (mark && (size_t)(joined + both - mark) >= MARKED && mark < joined + c->tail_length) {
+            look_for_marks(mark, MARKED, t);
+            size_t used = (size_t)(mark - joined) + MARKED - c->tail_length;
+            from_here += used;
+            rest -= used;
+        }
+    }
+    look_for_marks(from_here, rest, t);
+    if (memmem(from_here, rest, "[DONE]", 6)) c->ended = 1;
+    /* The end that may be the beginning of a mark: none of those that were counted reaches into it. */
+    const char *end = from_here + rest, *last = NULL;
+    for (const char *at = rest < MARKED ? from_here : end - MARKED + 1; at < end && (at = memchr(at, ' ', (size_t)(end - at))); at++) {
+        size_t there = (size_t)(end - at);
+        if (there < MARKED && !memcmp(at, MARK, there < 3 ? there : 3)) { last = at; break; }
+    }
+    c->tail_length = last ? (size_t)(end - last) : 0;
+    if (last) memcpy(c->tail, last, c->tail_length);
+}
+
+static void read_head(struct client *c)
+{
+    c->head[c->head_length] = 0;
+    c->status = c->head_length > 12 ? atoi(c->head + 9) : 0;
+    c->closing = strcasestr(c->head, "\r\nconnection: close") != NULL;
+    char *length = strcasestr(c->head, "\r\ncontent-length:");
+    if (strcasestr(c->head, "\r\ntransfer-encoding:")) c->part = SIZE;
+    else if (length) { c->part = LENGTH; c->left = strtoul(length + 17, NULL, 10); }
+    else { fail(c, "an answer without a length, status", c->status); return; }
+    c->head_length = 0;
+    if (c->part == LENGTH && !c->left) done(c, 1);
+}
+
+/* A line of the head, of a chunk's size, or of the trailers, byte by byte into `head`. Whether it is complete. */
+static int line(struct client *c, char byte)
+{
+    if (c->head_length + 1 < sizeof c->head) c->head[c->head_length++] = byte;
+    return byte == '\n';
+}
+
+static void feed(struct client *c, const char *data, size_t length, uint64_t t)
+{
+    if (measured(t)) bytes += length;
+    c->last = t;
+    if (!c->begun) {
+        c->begun = 1;
+        if (measured(t)) sample(&first, t - c->start);
+    }
+    while (length && c->busy) {
+        if (c->part == LENGTH || c->part == DATA) {
+            size_t some = length < c->left ? length : c->left;
+            body(c, data, some, t);
+            data += some; length -= some; c->left -= some;
+            if (c->left) continue;
+            if (c->part == LENGTH) done(c, 1);
+            else c->part = AFTER;
+            continue;
+        }
+        char byte = *data++;
+        length--;
+        if (!line(c, byte)) continue;
+        if (c->part == HEAD) {
+            if (c->head_length >= 4 && !memcmp(c->head + c->head_length - 4, "\r\n\r\n", 4)) read_head(c);
+            continue;
+        }
+        size_t size = strtoul(c->head, NULL, 16);
+        int empty = c->head_length <= 2;
+        c->head_length = 0;
+        memset(c->head, 0, 3);
+        if (c->part == AFTER) c->part = SIZE;
+        else if (c->part == TRAILER && empty) done(c, 1);
+        else if (c->part == SIZE) { c->left = size; c->part = size ? DATA : TRAILER; }
+    }
+}
+
+static void receive(struct client *c)
+{
+    static char room[1 << 18];
+    ssize_t n = read(c->fd, room, sizeof room);
+    if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) return;
+    if (n < 0) fail(c, "reading failed with error", errno);
+    else if (n == 0) fail(c, "closed before the end, status", c->status);
+    else if (c->busy) feed(c, room, (size_t)n, now());
+}
+
+/* Who calls when */
+
+static void give_up_on(uint64_t t)
+{
+    for (int i = 0; i < clients; i++)
+        if (all[i].busy && t > all[i].last && t - all[i].last > (uint64_t)timeout * SECOND) {
+            expired++;
+            explain("nothing came for seconds:", timeout);
+            done(&all[i], 0);
+        }
+}
+
+/* Those whose call is due and who are free, in turn. Gives when the next call is due. */
+static uint64_t begin_due(uint64_t t)
+{
+    static double due;
+    static int next;
+    if (due == 0) due = (double)t;
+    for (int tried = 0; (uint64_t)due <= t && tried < clients; tried++) {
+        struct client *c = &all[next = (next + 1) % clients];
+        if (c->busy) continue;
+        begin(c, (uint64_t)due);
+        due += SECOND / rate;
+        tried = 0;
+    }
+    return (uint64_t)due;
+}
+
+/* Those whose turn to join has come, and those whose last call failed, who come again after a while. */
+static void begin_idle(uint64_t t, uint64_t began)
+{
+    for (int i = 0; i < clients && t - began >= spread * SECOND * i / clients; i++)
+        if (!all[i].busy) begin(&all[i], now());
+}
+
+static void run(uint64_t began)
+{
+    struct epoll_event found[256];
+    uint64_t looked = began, joined = 0;
+    int told = 0;
+    for (uint64_t t; (t = now()) < until;) {
+        uint64_t wake = t + SECOND / 500;
+        if (!told && t >= from) { told = 1; printf("measuring\n"); fflush(stdout); }
+        if (t - looked > SECOND) { give_up_on(t); looked = t; }
+        if (rate > 0) {
+            uint64_t due = begin_due(t);
+            if (due > t && due < wake) wake = due;
+        } else if (t - joined > SECOND / 500) {
+            begin_idle(t, began);
+            joined = t;
+        }
+        struct timespec wait = {(time_t)((wake - t) / SECOND), (long)((wake - t) % SECOND)};
+        int n = epoll_pwait2(epoll, found, 256, &wait, NULL);
+        for (int i = 0; i < n; i++) {
+            struct client *c = found[i].data.ptr;
+            if (c->fd >= 0 && (found[i].events & EPOLLOUT)) push(c);
+            if (c->fd >= 0 && (found[i].events & ~(uint32_t)EPOLLOUT)) receive(c);
+            if (rate <= 0 && !c->busy && !c->failed) begin(c, now());
+        }
+    }
+}
+
+static void prepare(const char *file, const char *headers)
+{
+    FILE *opened = fopen(file, "rb");
+    if (!opened) { perror(file); exit(1); }
+    static char content[1 << 20];
+    size_t length = fread(content, 1, sizeof content, opened);
+    fclose(opened);
+    request = malloc(length + strlen(headers) + 1024);
+    int head = sprintf(request, "POST %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\ncontent-type: application/json\r\n%s"
+                       "content-length: %zu\r\n\r\n", path, port, headers, length);
+    memcpy(request + head, content, length);
+    request_length = (size_t)head + length;
+}
+
+int main(int count, char **words)
+{
+    static char headers[4096];
+    const char *file = NULL;
+    for (int option; (option = getopt(count, words, "p:b:c:d:w:r:g:t:u:sH:")) != -1;) switch (option) {
+        case 'p': port = atoi(optarg); break;
+        case 'b': file = optarg; break;
+        case 'c': clients = atoi(optarg); break;
+        case 'd': seconds = atof(optarg); break;
+        case 'w': warm = atof(optarg); break;
+        case 'r': rate = atof(optarg); break;
+        case 'g': spread = atof(optarg); break;
+        case 't': timeout = atoi(optarg); break;
+        case 'u': path = optarg; break;
+        case 's': streams = 1; break;
+        case 'H': snprintf(headers + strlen(headers), sizeof headers - strlen(headers), "%s\r\n", optarg); break;
+        default: return 2;
+    }
+    if (!port || !file || clients < 1) { fprintf(stderr, "load: -p PORT and -b BODY are needed\n"); return 2; }
+    signal(SIGPIPE, SIG_IGN);
+    prepare(file, headers);
+    epoll = epoll_create1(0);
+    all = calloc((size_t)clients, sizeof *all);
+    for (int i = 0; i < clients; i++) all[i].fd = -1;
+    uint64_t began = now();
+    from = began + (uint64_t)(warm * SECOND);
+    until = from + (uint64_t)(seconds * SECOND);
+    run(began);
+    printf("{\"seconds\": %.3f, \"calls\": %llu, \"calls_in_all\": %llu, \"chunks\": %llu, \"bytes\": %llu, "
+           "\"refused\": %llu, \"broken\": %llu, \"expired\": %llu, \"stalls\": %llu, \"reason\": \"%s\"", seconds,
+           (unsigned long long)calls, (unsigned long long)calls_in_all, (unsigned long long)chunks,
+           (unsigned long long)bytes, (unsigned long long)refused, (unsigned long long)broken,
+           (unsigned long long)expired, (unsigned long long)stalls, reason);
+    print_histogram("took", &took);
+    print_histogram("first", &first);
+    print_histogram("relayed", &relayed);
+    printf("}\n");
+    return 0;
+}
