@@ -194,10 +194,14 @@ class Tariff:
 
     def price(
         self, usage: Usage, price: Price, usd_per_eur: Decimal, *, service_tier: str = "default"
-    ) -> int:
-        """What the customer pays, in nano-units of the plan's currency, rounded half to even once."""
+    ) -> tuple[int, int]:
+        """What the customer pays, in nano-units of the plan's currency, and the part of it that is for tokens; each
+        rounded half to even once."""
         sheet, per = self._selling(price.model, price.sheet(service_tier, usage.input_tokens), usd_per_eur)
-        return half_even(_weigh(_tokens(usage), usage.quantities, sheet), per)
+        tokens = sum(map(mul, _tokens(usage), sheet.tokens))
+        of_tokens = half_even(tokens, per)
+        rest = _weigh((), usage.quantities, sheet) if usage.quantities else sheet.per_request
+        return (half_even(tokens + rest, per) if rest else of_tokens), of_tokens
 
     def upper_bound(
         self,

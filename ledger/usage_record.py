@@ -16,7 +16,8 @@ Outcome = Literal["completed", "client_gone", "upstream_error", "upstream_cut", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRecord:
-    """One request, admitted at `occurred_at` by Redis' clock. Money in nano-units, prices in `currency`.
+    """One request, admitted at `occurred_at` by Redis' clock. Money in nano-units, prices in `currency`;
+    `price_nano_tokens` is the part of the price that is for tokens, the rest is for the request and for pieces.
 
     `objects` are those that its answer brought into being upstream: (id, kind). `stored` take room
     there, `freed` do so no more.
@@ -51,3 +52,9 @@ class UsageRecord:
     objects: tuple[tuple[str, str], ...] = ()
     stored: tuple[Stored, ...] = ()
     freed: tuple[Freed, ...] = ()
+    price_nano_tokens: int = 0
+
+
+def part_for_tokens(price_nano: int, tokens: int) -> int:
+    """What is taken for the price's part for tokens where a record does not say it: all, if there are tokens."""
+    return price_nano if tokens else 0

@@ -178,7 +178,7 @@ def _row(row: dict[str, Any]) -> UsageRow:
     row["price"] = nano_text(row.pop("price_nano"))
     for name, column in _MONEY.items():
         row[name] = nano_text(row.pop(column))
-    del row["recorded_at"], row["place"]
+    del row["recorded_at"], row["place"], row["price_nano_tokens"]
     return UsageRow.model_validate(row)
 
 

@@ -55,8 +55,8 @@ class Quote:
         if self.entry is None:
             return FREE
         cost_usd = cost(usage, self.entry, service_tier=self._tier)
-        price = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self._tier)
-        return Money(cost_usd, nano_usd_to_eur(cost_usd, self.rate), price, self._in_eur(price))
+        price, of_tokens = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self._tier)
+        return Money(cost_usd, nano_usd_to_eur(cost_usd, self.rate), price, self._in_eur(price), of_tokens)
 
     def served(self, tier: str | None) -> "Quote":
         """By the service tier that an answer names, else by the one that was asked for."""
@@ -102,17 +102,17 @@ class Quote:
         sound = 1000 if spoken else 0
         thousand = self.money(Usage(input_tokens=input_tokens, output_tokens=1000, audio_output_tokens=sound))
         none = self.money(Usage(input_tokens=input_tokens))
-        return Money(
-            *(
-                -(-(much - little) // 1000)
-                for much, little in (
-                    (thousand.cost_usd, none.cost_usd),
-                    (thousand.cost_eur, none.cost_eur),
-                    (thousand.price, none.price),
-                    (thousand.price_eur, none.price_eur),
-                )
+        cost_usd, cost_eur, price, price_eur, of_tokens = (
+            -(-(much - little) // 1000)
+            for much, little in (
+                (thousand.cost_usd, none.cost_usd),
+                (thousand.cost_eur, none.cost_eur),
+                (thousand.price, none.price),
+                (thousand.price_eur, none.price_eur),
+                (thousand.price_tokens, none.price_tokens),
             )
         )
+        return Money(cost_usd, cost_eur, price, price_eur, min(of_tokens, price))
 
     def _in_eur(self, price: int) -> int:
         return price if self.tariff.currency == "EUR" else nano_usd_to_eur(price, self.rate)

@@ -141,6 +141,7 @@ class Ticket:
             cost_nano_eur=money.cost_eur,
             price_nano=money.price,
             price_nano_eur=money.price_eur,
+            price_nano_tokens=money.price_tokens,
             currency=principal.terms.tariff.currency,
             usd_per_eur=quote.usd_per_eur,
             price_ref=quote.ref,

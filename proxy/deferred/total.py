@@ -30,6 +30,7 @@ class Total:
             one.cost_eur + other.cost_eur,
             one.price + other.price,
             one.price_eur + other.price_eur,
+            one.price_tokens + other.price_tokens,
         )
 
     @property

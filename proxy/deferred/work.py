@@ -87,6 +87,7 @@ class Work:
                     cost_nano_eur=money.cost_eur,
                     price_nano=money.price,
                     price_nano_eur=money.price_eur,
+                    price_nano_tokens=money.price_tokens,
                     usd_per_eur=quote.usd_per_eur,
                     price_ref=quote.ref,
                     request_bytes=0 if number else record.request_bytes,

@@ -39,6 +39,7 @@ _COLUMNS: Final = {
     "cost_nano_eur": "bigint",
     "price_nano": "bigint",
     "price_nano_eur": "bigint",
+    "price_nano_tokens": "bigint",
     "currency": "text",
     "usd_per_eur": "numeric",
     "price_ref": "text",

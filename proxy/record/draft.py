@@ -37,6 +37,7 @@ def write(draft: Draft) -> bytes:
             "record": form.flat(draft.record),
             "scopes": draft.scopes,
             "output": [money.cost_usd, money.cost_eur, money.price, money.price_eur],
+            "output_of_tokens": money.price_tokens,
         }
     )
 
@@ -45,7 +46,11 @@ def read(data: bytes) -> Draft:
     """Raises form.UnreadableRecord."""
     try:
         parts: dict[str, Any] = orjson.loads(data)
-        return Draft(form.unflatten(parts["record"]), tuple(parts["scopes"]), Money(*parts["output"]))
+        cost_usd, cost_eur, price, price_eur = parts["output"]
+        # Drafts written by a proxy of before it was told have none: an output token's price is for the token.
+        of_tokens = parts.get("output_of_tokens", price)
+        money = Money(cost_usd, cost_eur, price, price_eur, of_tokens)
+        return Draft(form.unflatten(parts["record"]), tuple(parts["scopes"]), money)
     except form.UnreadableRecord:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -66,6 +71,7 @@ def expired(draft: Draft, *, at_ms: int, now_ms: int, delivered: int) -> tuple[U
         cost_nano_eur=record.cost_nano_eur + delivered * money.cost_eur,
         price_nano=record.price_nano + delivered * money.price,
         price_nano_eur=record.price_nano_eur + delivered * money.price_eur,
+        price_nano_tokens=record.price_nano_tokens + delivered * money.price_tokens,
         duration_ms=min(max(0, now_ms - at_ms), _LONGEST_MS),
     )
     return completed, Amounts(1, completed.usage.total_tokens, completed.price_nano, completed.request_bytes)

@@ -11,15 +11,16 @@ import orjson
 
 from ledger.storage import Freed, Stored
 from ledger.usage import TOKENS, Usage
-from ledger.usage_record import UsageRecord
+from ledger.usage_record import UsageRecord, part_for_tokens
 
 _VERSION: Final = 1
+_OF_TOKENS: Final = "price_nano_tokens"
 _PLAIN: Final = tuple(
     field.name
     for field in fields(UsageRecord)
-    if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects", "stored", "freed")
+    if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects", "stored", "freed", _OF_TOKENS)
 )
-NAMES: Final = (*_PLAIN, "occurred_at", "usd_per_eur")
+NAMES: Final = (*_PLAIN, _OF_TOKENS, "occurred_at", "usd_per_eur")
 """Of a record's members, those that are plain values."""
 
 
@@ -31,6 +32,7 @@ def flat(record: UsageRecord) -> dict[str, Any]:
     """The record as plain values: times in unix microseconds, decimals as strings."""
     form: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
     form["v"] = _VERSION
+    form[_OF_TOKENS] = record.price_nano_tokens
     form["occurred_at"] = round(record.occurred_at.timestamp() * 1_000_000)
     form["usd_per_eur"] = str(record.usd_per_eur)
     usage = record.usage
@@ -78,6 +80,8 @@ def unflatten(form: Mapping[str, Any]) -> UsageRecord:
             occurred_at=_moment(form["occurred_at"]),
             usage=usage,
             usd_per_eur=Decimal(form["usd_per_eur"]),
+            # Records written by a proxy of before it was told have none.
+            price_nano_tokens=form.get(_OF_TOKENS, part_for_tokens(form["price_nano"], usage.total_tokens)),
             objects=tuple((str(identifier), str(kind)) for identifier, kind in form.get("objects", ())),
             stored=tuple(_stored(*each) for each in form.get("stored", ())),
             freed=tuple(Freed(str(identifier), str(kind)) for identifier, kind in form.get("freed", ())),

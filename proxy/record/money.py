@@ -6,12 +6,14 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Nano-units: what the provider charges in USD and EUR, the selling price in the plan's currency and in EUR."""
+    """Nano-units: what the provider charges in USD and EUR, the selling price in the plan's currency and in EUR, and
+    the part of the selling price that is for tokens."""
 
     cost_usd: int
     cost_eur: int
     price: int
     price_eur: int
+    price_tokens: int
 
 
-FREE: Final = Money(0, 0, 0, 0)
+FREE: Final = Money(0, 0, 0, 0, 0)

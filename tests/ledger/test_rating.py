@@ -213,11 +213,11 @@ def test_the_upper_bound_is_the_dearest_rate_that_the_length_can_reach() -> None
 def test_no_composition_is_sold_for_more_than_the_upper_bound(
     usage: Usage, price: Price, tariff: Tariff, tier: str
 ) -> None:
-    sold = tariff.price(usage, price, Decimal("1.1172"), service_tier=tier)
+    sold, of_tokens = tariff.price(usage, price, Decimal("1.1172"), service_tier=tier)
     bound = tariff.upper_bound(
         usage.input_tokens, usage.output_tokens, price, Decimal("1.1172"), quantities=usage.quantities
     )
-    assert 0 <= sold <= bound
+    assert 0 <= of_tokens <= sold <= bound
 
 
 @given(prices, counts, counts, st.integers(0, 1000), st.integers(0, 1000))
@@ -254,16 +254,17 @@ def test_a_thousand_records_are_off_by_half_a_nano_each_at_most() -> None:
 
 def test_a_plan_without_rules_sells_at_cost() -> None:
     usage = Usage(1000, cached_input_tokens=200, output_tokens=500)
-    assert Tariff((), Decimal(0), "USD").price(usage, openai("gpt-4o-mini"), RATE) == 435_000
-    assert Tariff((), Decimal(0), "EUR").price(usage, openai("gpt-4o-mini"), RATE) == 348_000
+    assert Tariff((), Decimal(0), "USD").price(usage, openai("gpt-4o-mini"), RATE) == (435_000, 435_000)
+    assert Tariff((), Decimal(0), "EUR").price(usage, openai("gpt-4o-mini"), RATE) == (348_000, 348_000)
 
 
 def test_a_markup_and_a_price_per_request_add_up() -> None:
     tariff = Tariff((PriceRule(model="gpt-4o*", markup=Decimal("1.20")),), Decimal("0.001"), "EUR")
     usage = Usage(1000, cached_input_tokens=200, output_tokens=500)
     # 435,000 x 1.2 / 1.25 + 1,000,000
-    assert tariff.price(usage, openai("gpt-4o-mini"), RATE) == 1_417_600
-    assert tariff.price(usage, openai("o3"), RATE) == (800 * 2 + 200 * Decimal("0.5") + 500 * 8) * 800 + 10**6
+    assert tariff.price(usage, openai("gpt-4o-mini"), RATE) == (1_417_600, 417_600)
+    of_tokens = (800 * 2 + 100 + 500 * 8) * 800  # 200 cached at half a dollar
+    assert tariff.price(usage, openai("o3"), RATE) == (of_tokens + 10**6, of_tokens)
 
 
 def test_the_first_rule_that_matches_a_kind_decides() -> None:
@@ -278,13 +279,13 @@ def test_the_first_rule_that_matches_a_kind_decides() -> None:
     )
     usage = Usage(1000, cached_input_tokens=200, output_tokens=500)
     # 800 x 0.50 + (200 x 0.075 + 2 x 500 x 0.60) / 1.25 = 400 + 12 + 480
-    assert tariff.price(usage, openai("gpt-4o-mini"), RATE) == 892_000
+    assert tariff.price(usage, openai("gpt-4o-mini"), RATE) == (892_000, 892_000)
 
 
 def test_a_rate_for_all_kinds_is_for_tokens_and_leaves_pieces_at_cost() -> None:
     tariff = Tariff((PriceRule(rate=Decimal(1)),), Decimal(0), "USD")
     usage = Usage(1000, 500, 0, 1000, quantities={"web_search_call": 1})
-    assert tariff.price(usage, openai("gpt-4o"), RATE) == 2_000_000 + 10_000_000
+    assert tariff.price(usage, openai("gpt-4o"), RATE) == (12_000_000, 2_000_000)
 
 
 def test_a_model_without_a_price_is_sold_by_the_plans_own_rate() -> None:
@@ -294,9 +295,8 @@ def test_a_model_without_a_price_is_sold_by_the_plans_own_rate() -> None:
         "EUR",
     )
     assert cost(Usage(10, output_tokens=5), priced()) == 0
-    assert (
-        tariff.price(Usage(10, output_tokens=5, quantities={"images": 1}), priced(), RATE) == 30_000 + 10**8
-    )
+    usage = Usage(10, output_tokens=5, quantities={"images": 1})
+    assert tariff.price(usage, priced(), RATE) == (30_000 + 10**8, 30_000)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ GOOD = UsageRecord(
     first_byte_ms=12,
     duration_ms=30,
     search_term=None,
+    price_nano_tokens=2500,
 )
 
 
@@ -180,7 +181,15 @@ async def test_a_record_is_stored_as_it_was_written(
     await put(redis, form.write(record))
     await drain(pipeline, pool).once()
     row = dict((await pool.fetch("select * from usage"))[0])
-    for name in ("request_id", "occurred_at", "stream", "price_nano", "usd_per_eur", "search_term", "status"):
+    for name in (
+        "request_id",
+        "occurred_at",
+        "stream",
+        "price_nano",
+        "price_nano_tokens",
+        "usd_per_eur",
+        "status",
+    ):
         assert row[name] == getattr(record, name)
     for name in ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "quantities"):
         assert row[name] == getattr(record.usage, name)

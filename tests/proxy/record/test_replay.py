@@ -46,7 +46,7 @@ RECORD = UsageRecord(
     request_bytes=80, response_bytes=400, first_byte_ms=None, duration_ms=30, search_term=None,
 )  # fmt: skip
 USED = Amounts(1, 42, 9, 480)
-DRAFT = Draft(replace(RECORD, usage=Usage(input_tokens=30)), (SCOPE.id,), Money(0, 0, 0, 0))
+DRAFT = Draft(replace(RECORD, usage=Usage(input_tokens=30)), (SCOPE.id,), Money(0, 0, 0, 0, 0))
 
 
 def settled(request_id: str = "req_1") -> Settlement:
