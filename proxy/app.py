@@ -85,7 +85,7 @@ class Proxy:
             if self._cors is not None:
                 if await self._cors.answered(scope, send):
                     return
-                send = self._cors.around(scope, send)
+                self._cors.allow(scope)
             path = scope["path"]
             if self._house is not None and path.startswith("/v1"):
                 await travel(self._house, scope, receive, send)

@@ -18,6 +18,7 @@ from proxy.quota.admission import Admitted
 from proxy.realtime.opening import Opening
 from proxy.reckoning import Reckoning
 from proxy.relay.asgi import Message, Scope, Send, closing, send_error
+from proxy.relay.client import client_of
 from proxy.relay.head import answer_headers, content_encoding, is_event_stream, our_headers
 from proxy.relay.inflow import Inflow
 from proxy.relay.outbox import Outbox
@@ -49,7 +50,7 @@ class Call:
         send: Send,
         inflow: Inflow | None = None,
     ) -> None:
-        """`gone` is done once the client has left (relay.asgi.until_gone); it is cancelled at the end. `inflow` is the
+        """`gone` is done once the client has left (relay.client); it is cancelled at the end. `inflow` is the
         body where it passes as it comes."""
         self.ticket = ticket
         self._handing_over_since: float | None = None
@@ -259,10 +260,13 @@ class Call:
                 ours = our_headers(self.ticket, self.admitted)
                 await send_error(self._hand, self._error, [*ours, *closing(self._scope["headers"])])
                 return
-            if self._head is not None and not begun:
-                begun = True
-                await self._start()
             data, ended, cut = self._outbox.take(), self._ended, self._cut
+            if self._head is not None and not begun:
+                headers = [*self._head, *our_headers(self.ticket, self.admitted)]
+                if ended and client_of(self._scope).answer(self._reckoning.status, headers, data):
+                    return
+                begun = True
+                await self._start(headers)
             if data or ended:
                 await self._pass_on(data, ended)
             if ended or cut:
@@ -270,9 +274,7 @@ class Call:
             if not data:
                 await self._outbox.changed()
 
-    async def _start(self) -> None:
-        assert self._head is not None
-        headers = [*self._head, *our_headers(self.ticket, self.admitted)]
+    async def _start(self, headers: list[Header]) -> None:
         await self._hand(
             {"type": "http.response.start", "status": self._reckoning.status, "headers": headers}
         )

@@ -35,12 +35,11 @@ from proxy.relay.asgi import (
     Receive,
     Scope,
     Send,
-    check_length,
     closing,
-    read_body,
     send_error,
-    until_gone,
 )
+from proxy.relay.body import check_length, read_body
+from proxy.relay.client import client_of
 from proxy.relay.inflow import Inflow
 from proxy.ticket import Ticket
 from proxy.upstream.alias import named
@@ -86,7 +85,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         inflow = await _inflow(house, principal, project_id, content_type, headers, receive)
         asked = body.uploading(match.endpoint, inflow.length, headers)
     else:
-        content = await read_body(receive, headers, house.max_body_bytes)
+        content = await read_body(scope, receive, house.max_body_bytes)
         if deployment := scope.get(DEPLOYMENT):
             content = named(content, headers, deployment)
         asked = body.read(match.endpoint, content, headers)
@@ -108,7 +107,7 @@ async def _admit(house: House, request_id: str, scope: Scope, receive: Receive, 
         match.ids,
         given,
     )
-    gone = asyncio.ensure_future(until_gone(receive)) if inflow is None else inflow.gone
+    gone = client_of(scope).gone() if inflow is None else inflow.gone
     try:
         return await _hold(house, Life(), ticket, scope, gone, send, inflow)
     except BaseException:

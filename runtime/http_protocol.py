@@ -6,10 +6,17 @@ answered once, as JSON, and never into the middle of an answer that is under way
 
 import asyncio
 import json
+import math
+from collections import deque
 from typing import Any, Final
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from proxy.relay.client import CLIENT
+from runtime.http_cycle import Cycle
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's line and headers; and of what may come between two pieces of a body."""
@@ -25,15 +32,21 @@ class _Refused(Exception):
 
 
 class HttpProtocol(HttpToolsProtocol):
+    # What uvicorn's own has of its own kind.
+    cycle: Cycle
+    pipeline: deque[tuple[Cycle, Any]]  # type: ignore[assignment]
+
     head_seconds: float = 30.0
     """How long a head may take once it has begun; and a body that is still sent after its answer."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._quiet = 0  # bytes since anything came of them
-        self._running: RequestResponseCycle | None = None
+        self._running: Cycle | None = None
         self._waiting: asyncio.TimerHandle | None = None
         self._deaf = False
+        self._upgrading = False
+        self._idle_since = math.inf
 
     @property
     def _idle(self) -> bool:
@@ -41,25 +54,27 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._watch_idleness()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         self._unset_keepalive_if_required()
-        super().connection_lost(exc)
-        running = self._running
-        if running is not None and running is not self.cycle and not running.response_complete:
-            # Requests behind it have come already, so it is not the one that was told.
-            running.disconnected = True
-            running.message_event.set()
+        self.connections.discard(self)
+        # Requests behind the one that runs may have come already.
+        for cycle in {self._running, self.cycle}:
+            if cycle is not None and not cycle.response_complete:
+                cycle.left()
+        if self.flow is not None:
+            self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
         self._quiet += len(data)
-        self._unset_keepalive_if_required()
+        self._idle_since = math.inf
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -96,25 +111,88 @@ class HttpProtocol(HttpToolsProtocol):
             raise _Refused(400, "No other protocol is spoken here: send the request without Upgrade.")
         self._quiet = 0
         self._stop_waiting()
-        super().on_headers_complete()
-        if declined:
-            self.cycle.keep_alive = False
-        # Trailers are told as headers, and would join those that the application has been given.
-        self.headers = list(self.headers)
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        version = self.parser.get_http_version()
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        # Trailers are told as headers, and must not join those that the application has been given.
+        scope["headers"], self.headers = self.headers, []
+        scope["raw_path"], scope["query_string"] = raw_path, _ = self._place()
+        path = raw_path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        self._upgrading = self.parser.should_upgrade() and not declined
+        if self._upgrading:
+            return
+        previous = self.cycle
+        scope[CLIENT] = self.cycle = cycle = Cycle(
+            *(scope, self.transport, self.flow, self.logger, self.server_state.default_headers),
+            self.on_response_complete,
+            keep_alive=not declined and version != "1.0" and self.parser.should_keep_alive(),
+            asks_first=self.expect_100_continue,
+        )
+        if previous is None or previous.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _place(self) -> tuple[bytes, bytes]:
+        """The path and the query of the request's line."""
+        url = self.url
+        if url[:1] == b"/" and b"#" not in url:
+            path, _, query = url.partition(b"?")
+            return path, query
+        parsed = httptools.parse_url(url)
+        return parsed.path or b"/", parsed.query or b""
 
     def on_body(self, body: bytes) -> None:
         self._quiet = 0
-        super().on_body(body)
+        if self._upgrading or self.cycle.response_complete:
+            return
+        if self.cycle.came(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._quiet = 0
-        super().on_message_complete()
+        if not self._upgrading and not self.cycle.response_complete:
+            self.cycle.came_whole()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: Cycle, app: Any) -> None:  # type: ignore[override]
         self._running = cycle
-        super()._start_asgi_task(
-            cycle, app if cycle.scope["http_version"] != "1.0" else _without_chunks(cycle, app)
-        )
+        if cycle.scope["http_version"] == "1.0":
+            app = _without_chunks(cycle, app)
+        task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_since = self.loop.time()
+
+    # A connection that carries nothing. One timer looks now and then, so that no request needs one.
+
+    def _watch_idleness(self) -> None:
+        self._idle_since = self.loop.time()
+        self._look_again(self.timeout_keep_alive)
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            self.transport.close()
+        else:
+            self._look_again(min(left, self.timeout_keep_alive))
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -154,8 +232,7 @@ class HttpProtocol(HttpToolsProtocol):
         if broken is None or not broken.response_started:
             self._say(status, message)
         if broken is not None:
-            broken.disconnected = True
-            broken.message_event.set()
+            broken.left()
         self.transport.close()
 
     def _say(self, status: int, message: str) -> None:
@@ -171,7 +248,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], lines, body))
 
 
-def _without_chunks(cycle: RequestResponseCycle, app: Any) -> Any:
+def _without_chunks(cycle: Cycle, app: Any) -> Any:
     """`app` for a client of HTTP/1.0, which knows no chunks: a body without a length ends with its connection."""
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from proxy.relay.asgi import Headers, Message, Scope, Send
+from proxy.relay.asgi import Headers, Scope, Send
+from proxy.relay.client import client_of
 
 _EXPOSED: Final = ", ".join(
     (
@@ -46,8 +47,8 @@ class Cors:
         await send({"type": "http.response.body", "body": b""})
         return True
 
-    def around(self, scope: Scope, send: Send) -> Send:
-        """`send`, with what a browser needs to show the answer to its page."""
+    def allow(self, scope: Scope) -> None:
+        """Adds to the answer what a browser needs to show it to its page."""
         ours = [] if self._all else [(b"vary", b"origin")]
         origin = self._allowed(scope)
         if origin is not None:
@@ -55,13 +56,7 @@ class Cors:
                 (b"access-control-allow-origin", origin),
                 (b"access-control-expose-headers", _EXPOSED.encode()),
             ]
-
-        async def send_on(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *ours]
-            await send(message)
-
-        return send_on
+        client_of(scope).adds(ours)
 
     def _permission(self, scope: Scope) -> Headers | None:
         """None for what is no such question, or comes from a page that may not."""
