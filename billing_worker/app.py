@@ -1,17 +1,23 @@
-"""The worker: runs every job of the schedule, each at most once at a time over all workers."""
+"""The worker: runs the jobs of a table at their times, each at most once at a time over all workers; or one job now."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from zlib import crc32
 
-from billing_worker.schedule import JOBS, Job
+import asyncpg
+
+from billing_worker.alone import alone
+from billing_worker.failures import failure_of
+from billing_worker.job import Context, Job
+from billing_worker.runner import Cut, Runner, SessionLostError
+from billing_worker.schedule import JOBS
+from billing_worker.worker import Pace, Worker
 from config.settings import Settings, SettingsError
-from ledger.database import Pool, close_pool, open_pool, reading
+from ledger.database import DatabaseUnavailable, Pool, close_pool, open_pool, reading
 
-_LOCK_CLASS = 0x6A6F62  # "job"
-_RETRY_SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 
 log = logging.getLogger(__name__)
 
@@ -38,26 +44,40 @@ async def run(
     *,
     jobs: Mapping[str, Job] = JOBS,
     clock: Callable[[], datetime] = utc_now,
+    pace: Pace | None = None,
 ) -> None:
-    """Runs all jobs now and then at their intervals until `stop` is set. A failure is logged and tried again."""
+    """Until `stop` is set. Where Postgres goes away it waits for it and goes on; what it was at is run again."""
     pool = await _open(settings)
-    tasks = [
-        asyncio.create_task(_repeat(pool, name, job, clock), name=f"job {name}") for name, job in jobs.items()
-    ]
+    runner = Runner(Context(pool, settings), jobs, clock)
+    worker = Worker(runner, jobs, clock, pace or Pace())
+    pause = _FIRST_PAUSE
     try:
-        await stop.wait()
+        while not stop.is_set():
+            began = asyncio.get_running_loop().time()
+            try:
+                await worker.serve(_url(settings), stop)
+            except (
+                DatabaseUnavailable,
+                SessionLostError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                OSError,
+            ) as error:
+                log.warning("the worker is without Postgres: %s", ": ".join(failure_of(error, settings)))
+            if asyncio.get_running_loop().time() - began > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stop.wait()
+            pause = min(pause * 2, _LONGEST_PAUSE)
     finally:
-        # A job in the middle of its work is cut off: its transaction is undone and its next run repeats it.
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await close_pool(pool)
 
 
 async def run_once(
     settings: Settings, job: str, at: datetime | None = None, *, jobs: Mapping[str, Job] = JOBS
 ) -> None:
-    """Runs one job now, as if it were `at` (aware).
+    """Runs one job now, as if it were `at` (aware), and writes the run down. It is tried once.
 
     Raises UnknownJobError, JobRunningError, JobTimeoutError, DatabaseUnavailable, and what the job itself raises.
     """
@@ -65,44 +85,24 @@ async def run_once(
         raise UnknownJobError(f"there is no job '{job}'; there is {', '.join(sorted(jobs))}")
     pool = await _open(settings)
     try:
-        if not await _run_alone(pool, job, jobs[job], at or utc_now()):
-            raise JobRunningError(f"the job '{job}' runs already")
+        runner = Runner(Context(pool, settings), jobs, utc_now)
+        async with reading(pool) as session, alone(session, job) as held:
+            if not held:
+                raise JobRunningError(f"the job '{job}' runs already")
+            ended = await runner.run(job, at or utc_now(), ticket=None, cut=Cut())
+        if ended.outcome == "timeout":
+            raise JobTimeoutError(f"the job '{job}' took longer than {jobs[job].bound}")
+        if ended.error is not None:
+            raise ended.error
     finally:
         await close_pool(pool)
 
 
-async def _open(settings: Settings) -> Pool:
+def _url(settings: Settings) -> str:
     if settings.stores.database_url is None:
         raise SettingsError("DATABASE_URL: the worker needs it")
-    return await open_pool(settings.stores.database_url.get_secret_value(), name="tollkeeper worker")
+    return settings.stores.database_url.get_secret_value()
 
 
-async def _repeat(pool: Pool, name: str, job: Job, clock: Callable[[], datetime]) -> None:
-    while True:
-        pause = job.every.total_seconds()
-        try:
-            await _run_alone(pool, name, job, clock())
-        except Exception:
-            log.exception("the job %s failed", name)
-            pause = min(pause, _RETRY_SECONDS)
-        await asyncio.sleep(pause)
-
-
-async def _run_alone(pool: Pool, name: str, job: Job, at: datetime) -> bool:
-    """Whether it ran; not if it runs elsewhere. The lock ends with its connection's use, however that ends."""
-    async with reading(pool) as connection:
-        if not await connection.fetchval("select pg_try_advisory_lock($1, $2)", _LOCK_CLASS, _number(name)):
-            return False
-        try:
-            async with asyncio.timeout(job.bound.total_seconds()):
-                await job.work(pool, at)
-        except TimeoutError:
-            raise JobTimeoutError(f"the job '{name}' took longer than {job.bound}") from None
-        finally:
-            await connection.execute("select pg_advisory_unlock($1, $2)", _LOCK_CLASS, _number(name))
-    return True
-
-
-def _number(name: str) -> int:
-    """A job's name as a signed 32-bit number."""
-    return crc32(name.encode()) - 2**31
+async def _open(settings: Settings) -> Pool:
+    return await open_pool(_url(settings), name="tollkeeper worker")

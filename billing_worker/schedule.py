@@ -1,28 +1,28 @@
-"""The table of jobs: what runs, and how often."""
+"""The table of jobs: what runs, and when.
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+To add a job:
+
+1. Write `billing_worker/jobs/NAME.py`: `async def NAME(context: Context, at: datetime) -> Report | None`.
+   `context.pool` and `context.settings` are what it works with; it acts as if it were `at` and asks no clock.
+   It may run twice, twice at once, or be killed at any statement: no harm may come of it. Every wait has a bound.
+   What it returns (a few figures) is kept with the run; what it raises fails the run, which is tried again by `Retry`.
+2. Add a row to JOBS: `"NAME": Job(Cron("0 6 * * *"), NAME)` in UTC, or `Every(timedelta(...))`, and `bound=`, `retry=`
+   where the defaults do not fit. Work that needs the proxy is added in runtime/commands/worker.py instead.
+3. Test it with `run_once(settings, "NAME", at)` of billing_worker/app.py, or `tollkeeper worker --once NAME --at TIME`.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
+from billing_worker.job import Job
+from billing_worker.jobs.job_history import job_history
 from billing_worker.jobs.partitions import partitions
-from ledger.database import Pool
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """`work` gets the pool and the time it is to act for; it may be repeated at any time without harm.
-
-    `bound` ends a run that takes too long.
-    """
-
-    every: timedelta
-    work: Callable[[Pool, datetime], Awaitable[None]]
-    bound: timedelta = timedelta(minutes=10)
-
+from billing_worker.times import Cron, Every
 
 JOBS: Mapping[str, Job] = MappingProxyType(
     {
-        "partitions": Job(timedelta(hours=1), partitions),
+        "job_history": Job(Cron("17 3 * * *"), job_history),
+        "partitions": Job(Every(timedelta(hours=1)), partitions),
     }
 )

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from billing_worker.app import JobRunningError, JobTimeoutError, UnknownJobError, run, run_once
-from billing_worker.schedule import JOBS, Job
+from billing_worker.job import Context, Job, Retry
+from billing_worker.schedule import JOBS
+from billing_worker.times import Every
+from billing_worker.worker import Pace
 from config.settings import Settings
 from ledger.database import DatabaseUnavailable
 from proxy.deferred.collector import collecting
@@ -24,10 +27,22 @@ async def command(settings: Settings, options: argparse.Namespace, _environ: Map
     require_stores(settings)
     settings = with_secrets(settings, generate=False)
     async with collecting(settings) as collector, repairing(settings) as repairs:
+
+        async def collect(context: Context, at: datetime) -> None:
+            await collector.collect(context.pool, at)
+
+        async def reconcile(context: Context, at: datetime) -> None:
+            await repairs.run(context.pool, at)
+
+        # What the proxy knows how to do is handed in: the worker never imports it.
         jobs = {
             **JOBS,
-            "collect": Job(timedelta(seconds=settings.server.collect_seconds), collector.collect),
-            "reconcile": Job(timedelta(hours=1), repairs.run, bound=timedelta(minutes=30)),
+            "collect": Job(
+                Every(timedelta(seconds=settings.server.collect_seconds)),
+                collect,
+                retry=Retry(first=timedelta(seconds=5)),
+            ),
+            "reconcile": Job(Every(timedelta(hours=1)), reconcile, bound=timedelta(minutes=30)),
         }
         return await _run(settings, options, jobs)
 
@@ -41,8 +56,9 @@ async def _run(settings: Settings, options: argparse.Namespace, jobs: Mapping[st
         return 0
     if options.at is not None:
         raise CommandError("--at goes with --once JOB")
+    pace = Pace(grace=timedelta(seconds=settings.server.shutdown_grace_seconds))
     with stop_on_signal() as stop:
-        await run(settings, stop, jobs=jobs)
+        await run(settings, stop, jobs=jobs, pace=pace)
     return 0
 
 
