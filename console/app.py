@@ -90,9 +90,13 @@ def _routes(door: Door, measures: Measures) -> list[Route]:
     def path(operation: Operation[Any, Any]) -> str:
         return operation.path
 
+    def place(operation: Operation[Any, Any]) -> str:
+        # `{id}.pdf` before `{id}`, which would take it.
+        return f"{operation.path}\x7f"
+
     return [
         Route(path_, Endpoint(list(operations), door, measures))
-        for path_, operations in groupby(sorted(OPERATIONS, key=path), key=path)
+        for path_, operations in groupby(sorted(OPERATIONS, key=place), key=path)
     ]
 
 

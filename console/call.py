@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from console.file import File
 from ledger.callers import Caller
 from ledger.database import Pool
 from ledger.keys import KeyHasher
@@ -76,9 +77,11 @@ class Operation(Generic[BodyT, QueryT]):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     summary: str
-    handler: Callable[[Call[BodyT, QueryT]], Awaitable[BaseModel]]
+    handler: Callable[[Call[BodyT, QueryT]], Awaitable[BaseModel | File]]
     answer: Any
     body: type[BodyT]
     query: type[QueryT]
     status: int = 200
     access: Access = "admin"
+    media_types: tuple[str, ...] = ("application/json",)
+    """Of its answer, if that is a File."""

@@ -57,7 +57,8 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
     parameters = {p["name"]: p["schema"] for p in operation["parameters"]}
     yield from _table(parameters, [p["name"] for p in operation["parameters"] if p["required"]])
     for status, answer in operation["responses"].items():
-        yield f"<p>{escape(status)}: {_type(answer['content']['application/json']['schema'])}</p>"
+        for kind, content in answer["content"].items():
+            yield f"<p>{escape(status)}: {_type(content['schema'])} ({escape(kind)})</p>"
 
 
 def _table(fields: Mapping[str, Any], required: list[str]) -> Iterator[str]:

@@ -14,12 +14,15 @@ from console.answers import send_answer
 from console.auth import Door
 from console.call import Call, Nothing, Operation, Services
 from console.errors import fault, method_not_allowed, not_found, refusal_of
+from console.file import File
 from console.inputs import ClientGoneError, read_body, read_query
 from console.measures import Measures
 from ledger.ids import new_id
 from proxy.errors import Refusal, unavailable
 
 SECONDS = 30.0
+
+_JSON = b"application/json"
 
 log = logging.getLogger(__name__)
 
@@ -42,24 +45,26 @@ class Endpoint:
         began = perf_counter()
         request_id = new_id("req")
         try:
-            status, body, headers = await self._answer(scope, receive, request_id)
+            status, body, headers, kind = await self._answer(scope, receive, request_id)
         except ClientGoneError:
             return
         headers.append((b"x-request-id", request_id.encode()))
         self._measures.answered(scope["method"], self._path, status, perf_counter() - began)
-        await send_answer(send, status, body, headers)
+        await send_answer(send, status, body, headers, kind)
 
     async def _answer(
         self, scope: Scope, receive: Receive, request_id: str
-    ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    ) -> tuple[int, bytes, list[tuple[bytes, bytes]], bytes]:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         operation = self._operations.get(method)
         if operation is None:
             refusal = method_not_allowed(method, sorted(self._operations))
-            return refusal.status, refusal.body(), list(refusal.headers)
+            return refusal.status, refusal.body(), list(refusal.headers), _JSON
         try:
             async with asyncio.timeout(SECONDS):
                 result = await self._carry_out(operation, scope, receive)
+            if isinstance(result, File):
+                return operation.status, result.content, result.headers, result.media_type.encode()
             body = self._writers[method].dump_json(result, by_alias=True)
         except ClientGoneError:
             raise
@@ -68,8 +73,8 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client gets an answer without it
             refusal = self._refusal(error, request_id)
         else:
-            return operation.status, body, []
-        return refusal.status, refusal.body(), list(refusal.headers)
+            return operation.status, body, [], _JSON
+        return refusal.status, refusal.body(), list(refusal.headers), _JSON
 
     def _refusal(self, error: Exception, request_id: str) -> Refusal:
         refusal = refusal_of(error)

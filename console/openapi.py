@@ -113,7 +113,7 @@ def _operation(
         "responses": {
             str(operation.status): {
                 "description": "done",
-                "content": {"application/json": {"schema": answer["schema"]}},
+                "content": {kind: {"schema": answer["schema"]} for kind in operation.media_types},
             },
             "default": {
                 "description": "refused",
@@ -132,7 +132,8 @@ def _operation(
 
 
 def _name(operation: Operation[Any, Any]) -> str:
-    parts = [part for part in operation.path.split("/") if part and not part.startswith("{")]
+    # Of `{id}.pdf` what follows the variable.
+    parts = [name for part in operation.path.split("/") if (name := part.rpartition("}")[2].strip("."))]
     one = "one_" if operation.path.endswith("}") else ""
     return f"{operation.method.lower()}_{one}{'_'.join(parts[1:])}"
 
