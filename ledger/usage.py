@@ -33,6 +33,13 @@ class Usage:
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together. What is not tokens stays apart by name."""
+        quantities = dict(self.quantities)
+        for name, count in other.quantities.items():
+            quantities[name] = quantities.get(name, 0) + count
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in TOKENS), quantities=quantities)
+
 
 TOKENS: Final = tuple(each.name for each in fields(Usage) if each.name != "quantities")
 """The members that count tokens."""
