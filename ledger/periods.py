@@ -1,7 +1,7 @@
 """Periods: half-open spans of time, cut on the organization's own calendar."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -37,3 +37,10 @@ def month_of(instant: datetime, time_zone: str) -> Period:
 def month_after(period: Period, time_zone: str) -> Period:
     """The month that begins where `period` ends."""
     return month_of(period.end, time_zone)
+
+
+def days_of(period: Period, time_zone: str) -> tuple[date, date]:
+    """The first and the last day of `period` in `time_zone`, as people write it; both belong to it."""
+    zone = ZoneInfo(time_zone)
+    last = max(period.start, period.end - timedelta(microseconds=1))
+    return period.start.astimezone(zone).date(), last.astimezone(zone).date()
