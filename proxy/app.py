@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -35,7 +35,9 @@ from proxy.pricing import PriceBook
 from proxy.quota.allowance import Allowance
 from proxy.quota.census import Census
 from proxy.quota.clock import RedisClock
+from proxy.quota.epochs import Epochs
 from proxy.quota.gate import Gate
+from proxy.quota.roll import Roll
 from proxy.quota.scripts import Scripts
 from proxy.quota.sums import LedgerSums
 from proxy.realtime.attendants import Attendants
@@ -46,6 +48,7 @@ from proxy.record.settler import Settler
 from proxy.record.spool import Spool
 from proxy.relay.asgi import Receive, Scope, Send
 from proxy.relay.cors import Cors
+from proxy.retaking import Retaking
 from proxy.running import CLIENT_STALL_SECONDS, Running
 from proxy.storage.counting import Counting
 from proxy.upstream.route import Route
@@ -125,11 +128,14 @@ class Proxy:
         assert secret is not None
         pool = await open_pool(database_url.get_secret_value(), name="tollkeeper proxy")
         stack.push_async_callback(close_pool, pool)
+        hold = timedelta(seconds=settings.server.hold_ttl_seconds)
+        roll = Roll(pool, hold)
         timeout = settings.stores.redis_timeout_ms / 1000
         redis = RedisPipeline(redis_url.get_secret_value(), timeout=timeout)
         stack.push_async_callback(redis.close)
         scripts = Scripts(redis)
         spool = _open_spool(settings)
+        stack.push_async_callback(_leave, roll, spool)
         if spool is not None:
             stack.push_async_callback(spool.close, _SPOOL_SECONDS)
         clock = RedisClock()
@@ -145,7 +151,7 @@ class Proxy:
         prices = PriceBook(pool, _now)
         deferrals = Deferrals(redis, settler, prices.quote)
         stack.push_async_callback(deferrals.close, timeout)
-        ttl_ms = round(settings.server.hold_ttl_seconds * 1000)
+        ttl_ms = hold // timedelta(milliseconds=1)
         hasher = KeyHasher(secret.get_secret_value().encode())
         running = Running(redis, scripts, ttl_ms, self._client_stall_seconds)
         measures = Measures(lambda: len(running), lambda: settler.unconfirmed)
@@ -160,6 +166,12 @@ class Proxy:
         attendants = Attendants(redis, clock, route, ttl_ms)
         last_turn_seconds = max(0.0, settings.server.shutdown_grace_seconds - _LAST_WORDS_SECONDS)
         stack.push_async_callback(attendants.close, last_turn_seconds)
+        recovery = Recovery(
+            *(Replay(redis, scripts, pool), pool, settings.spool_dir, spool, _now),
+            unfinished=lambda: settler.unfinished,
+            cleared=allowance.cleared,
+        )
+        epochs = Epochs(redis, roll, Retaking(running, settler, recovery).retake, ttl_ms)
         house = House(
             identities=Identities(
                 ApiKeys(directory.find, hasher, _now),
@@ -172,10 +184,11 @@ class Proxy:
                 *(redis, scripts, clock, LedgerSums(pool).used),
                 ttl_ms=ttl_ms,
                 patience=timeout,
-                full=lambda: settler.full,
+                full=lambda: settler.full or not roll.entered,
                 allowance=allowance,
                 begin=settler.begin,
                 count=Counting(redis, pool, _now).count,
+                opened=epochs.opened,
             ),
             clock=clock,
             settler=settler,
@@ -197,20 +210,18 @@ class Proxy:
             )
         await _try_to_connect(redis)
         await _try_to_read(house.prices)
+        await epochs.begin()
         changed = asyncio.Event()
 
         def forget(organization_id: str) -> None:
             house.identities.forget(organization_id)
             changed.set()
 
-        recovery = Recovery(
-            *(Replay(redis, scripts, pool), pool, settings.spool_dir, spool, _now),
-            unfinished=lambda: settler.unfinished,
-            cleared=allowance.cleared,
-        )
         for work in (
             recovery.run,
             census.run,
+            roll.run,
+            epochs.run,
             partial(listen, redis.subscriber, forget),
             partial(house.prices.keep_fresh, changed),
             running.watch,
@@ -247,6 +258,12 @@ def _open_spool(settings: Settings) -> Spool | None:
             "there is no spool: what Redis has not confirmed dies with this process", reason=str(error)
         )
         return None
+
+
+async def _leave(roll: Roll, spool: Spool | None) -> None:
+    """What is left on the disk is waited for, as if this process had died."""
+    if spool is None or spool.size == 0:
+        await roll.leave()
 
 
 async def _try_to_connect(redis: RedisPipeline) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from proxy.identity.principal import Principal
-from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
+from proxy.pipeline import Argument, RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import settlement
 from proxy.quota.admission import Admitted
 from proxy.quota.scripts import Scripts
@@ -87,6 +87,13 @@ class Running:
                 elif now - renewed_at >= self._renew_every:
                     self._renew(call, task)
 
+    async def retake(self, partitions: frozenset[int]) -> None:
+        """What runs in these partitions has its hold when this returns. Raises RedisUnavailable, RedisReplyError."""
+        calls = [call for call in self._calls if call.principal.partition in partitions]
+        await asyncio.gather(
+            *[self._redis.send_script(self._scripts.restore, *self._lost(call)) for call in calls]
+        )
+
     def _renew_all(self) -> None:
         for call, (_, task) in list(self._calls.items()):
             self._renew(call, task)
@@ -119,9 +126,18 @@ class Running:
             self._restore(call, task)
 
     def _restore(self, call: RunningCall, task: asyncio.Task[None] | None) -> None:
+        try:
+            reply = self._redis.send_script(self._scripts.restore, *self._lost(call))
+        except RedisUnavailable:
+            self._calls[call] = (-math.inf, task)
+            return
+        reply.add_done_callback(lambda done: self._restored(call, task, done))
+
+    def _lost(self, call: RunningCall) -> tuple[list[str], list[Argument]]:
+        """The question that takes its hold again, unless it has one."""
         ticket, admitted = call.ticket, call.admitted
         demand = ticket.offer.demand
-        names, arguments = settlement.restore(
+        return settlement.restore(
             ticket.hold(admitted.period_start_ms),
             demand.amounts(admitted.output),
             at_ms=admitted.at_ms,
@@ -130,12 +146,6 @@ class Running:
             delivered=call.delivered_tokens,
             what=ticket.draft(spoken=ticket.asked.endpoint.name == "realtime"),
         )
-        try:
-            reply = self._redis.send_script(self._scripts.restore, names, arguments)
-        except RedisUnavailable:
-            self._calls[call] = (-math.inf, task)
-            return
-        reply.add_done_callback(lambda done: self._restored(call, task, done))
 
     def _restored(
         self, call: RunningCall, task: asyncio.Task[None] | None, reply: "asyncio.Future[object]"

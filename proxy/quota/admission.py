@@ -62,7 +62,12 @@ class Uncounted:
     """What the organization keeps upstream must be counted anew before an upload may be held to it."""
 
 
-Answer = Admitted | Refused | OtherPeriod | Unseeded | TooLate | Uncounted
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Redis has lost the partition's data, and not every proxy has brought back yet what it knows of it."""
+
+
+Answer = Admitted | Refused | OtherPeriod | Unseeded | TooLate | Uncounted | Closed
 
 
 def question(
@@ -77,7 +82,7 @@ def question(
     what: bytes,
 ) -> tuple[list[str], list[Argument]]:
     """KEYS and ARGV of the admission script."""
-    names = [keys.hold(partition, request_id), keys.holds(partition)]
+    names = [keys.hold(partition, request_id), keys.holds(partition), keys.epoch(partition)]
     rows: list[Argument] = []
     for scope in scopes:
         names.append(keys.live(partition, scope.id))
@@ -111,6 +116,8 @@ def answer(reply: list[object], scopes: tuple[Scope, ...]) -> Answer:
             return TooLate()
         case -4:
             return Uncounted()
+        case -5:
+            return Closed()
     raise ValueError(f"the admission script answered {reply[0]!r}")
 
 

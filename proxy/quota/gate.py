@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota import keys, settlement
 from proxy.quota.admission import (
     Admitted,
+    Closed,
     OtherPeriod,
     Refused,
     TooLate,
@@ -48,6 +50,9 @@ Raises OSError."""
 Count = Callable[[str], Awaitable[None]]
 """Counts anew what an organization keeps upstream."""
 
+Opened = Callable[[int], Awaitable[None]]
+"""Returns once all that Redis had lost of a partition is back."""
+
 
 class LimitsUnknown(Exception):
     """The limits can't be checked. `maybe_held`: Redis may have written the hold all the same."""
@@ -81,6 +86,7 @@ class Gate:
         allowance: Allowance,
         begin: Begin,
         count: Count,
+        opened: Opened,
     ) -> None:
         """`full`: so much waits for Redis that nothing more may be begun. `allowance` is for plans that go on without
         Redis, `begin` writes down what is let on so."""
@@ -94,6 +100,7 @@ class Gate:
         self._allowance = allowance
         self._begin = begin
         self._count = count
+        self._opened = opened
 
     async def admit(
         self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
@@ -144,6 +151,7 @@ class Gate:
     async def _judge(
         self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
     ) -> Admitted | Refused:
+        waits_until = monotonic() + self._patience_ms / 1000
         for _ in range(_ATTEMPTS):
             reply = await self._ask(principal, scopes, request_id, demand, what)
             self._clock.saw(redis_time(reply), principal.partition)
@@ -154,6 +162,8 @@ class Gate:
                     await self._seed(principal, scopes, period_start_ms)
                 case Uncounted():
                     await self._count_storage(principal.organization_id)
+                case Closed():
+                    await self._wait(principal.partition, waits_until)
                 case OtherPeriod() | TooLate():
                     pass
         raise LimitsUnknown
@@ -189,6 +199,14 @@ class Gate:
             raise LimitsUnknown(maybe_held=True) from None
         assert isinstance(reply, list), "the admission script answers with an array"
         return reply
+
+    async def _wait(self, partition: int, until: float) -> None:
+        """For what Redis has lost, until that monotonic time."""
+        try:
+            async with asyncio.timeout(until - monotonic()):
+                await self._opened(partition)
+        except TimeoutError:
+            raise LimitsUnknown from None
 
     async def _count_storage(self, organization_id: str) -> None:
         try:

@@ -13,6 +13,11 @@ RECONCILED: Final = "reconciled"
 """When the counters were last compared with the ledger, and how many were mended so far."""
 
 
+def epoch(partition: int) -> str:
+    """What vanishes with the partition's data, and whether all of it has been brought back since."""
+    return f"{tag(partition)}:epoch"
+
+
 def hold(partition: int, request_id: str) -> str:
     return f"{tag(partition)}:hold:{request_id}"
 

@@ -10,7 +10,18 @@ _DIRECTORY: Final = Path(__file__).parent / "lua"
 
 def source(
     name: Literal[
-        "admit", "settle", "renew", "keep", "seed", "done", "look", "mend", "survey", "count", "restore"
+        "admit",
+        "settle",
+        "renew",
+        "keep",
+        "seed",
+        "done",
+        "look",
+        "mend",
+        "survey",
+        "count",
+        "restore",
+        "epoch",
     ],
 ) -> str:
     return (_DIRECTORY / f"{name}.lua").read_text(encoding="utf-8")

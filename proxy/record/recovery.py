@@ -58,6 +58,7 @@ class Recovery:
         self._unfinished = unfinished
         self._cleared = cleared
         self._done_to = 0
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -71,11 +72,12 @@ class Recovery:
 
     async def once(self) -> None:
         """Replays all there is. Raises what Replay does, and OSError."""
-        if self._spool is not None:
-            await self._own(self._spool)
-        with orphans(self._directory) as found:
-            for orphan in found:
-                await self._of_the_dead(orphan)
+        async with self._turn:
+            if self._spool is not None:
+                await self._own(self._spool)
+            with orphans(self._directory) as found:
+                for orphan in found:
+                    await self._of_the_dead(orphan)
 
     async def _wait(self) -> None:
         try:

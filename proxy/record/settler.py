@@ -57,8 +57,9 @@ class Settler:
         self._begun: set[str] = set()
         self._recent: deque[tuple[float, Owed]] = deque(maxlen=_MOST_RECENT)
         self._tasks: set[asyncio.Task[None]] = set()
-        redis.on_connect.append(self._doubt)
+        redis.on_connect.append(self.doubt)
         self._retry: asyncio.Task[None] | None = None
+        self._fewer = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -104,6 +105,15 @@ class Settler:
         await self._spool.write([owed.write(Begun(hold, at_ms, what))])
         self._begun.add(hold.request_id)
         return True
+
+    async def at_rest(self) -> None:
+        """Returns once all that is in doubt or not confirmed now is on the disk, or confirmed; the caller bounds it."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+        waiting = [(name, item) for name, (item, _) in self._open.items()]
+        while any(name in self._open and self._open[name][0] is item for name, item in waiting):
+            self._fewer.clear()
+            await self._fewer.wait()
 
     async def close(self, patience: float) -> int:
         """Waits up to `patience` seconds for confirmations; the rest goes to the spool. Returns how many settlements
@@ -155,6 +165,7 @@ class Settler:
     def _done(self, item: Owed) -> None:
         self._open.pop(item.name, None)
         self._begun.discard(item.hold.request_id)
+        self._fewer.set()
         if not self._open:
             self._idle.set()
 
@@ -164,8 +175,8 @@ class Settler:
         while self._recent[0][0] < at - _RECENT_SECONDS:
             self._recent.popleft()
 
-    def _doubt(self) -> None:
-        """Redis was away, and may have come back without what it confirmed last: it is asked again, from the disk."""
+    def doubt(self) -> None:
+        """Redis may have lost what it confirmed last: it is asked again, from the disk."""
         items = [item for _, item in self._recent]
         self._recent.clear()
         if self._spool is None:

@@ -329,9 +329,9 @@ async def test_connections_to_redis_that_break_at_any_moment_lose_and_double_not
                 await redis.client_kill_filter(_type="normal", skipme=True)
                 await asyncio.sleep(0.05)
 
-    breaking = asyncio.create_task(break_them())
     async with plane.system.client(tenant) as client:
-        statuses: Counter[int] = Counter()
+        statuses = Counter([(await client.post(CHAT, json=chat())).status_code])
+        breaking = asyncio.create_task(break_them())
         for _ in range(15):
             answers = await asyncio.gather(*(client.post(CHAT, json=chat()) for _ in range(20)))
             statuses.update(answer.status_code for answer in answers)

@@ -1,6 +1,6 @@
 -- admit: may this request pass, and what does it hold? Every limit of every scope, or nothing is written.
 --
--- KEYS  1 the hold   2 the partition's holds (zset, by expiry in ms)
+-- KEYS  1 the hold   2 the partition's holds (zset, by expiry in ms)   3 the partition's epoch
 --       then for each scope: its live counters, its counters of this period, its counters of the next period
 --       for a call that adds to what the organization keeps upstream: what that keeps
 -- ARGV  1 request id   2 latest Redis time in ms at which the caller still waits (0: for ever)
@@ -22,6 +22,7 @@
 --       {-2, now, start}  counters of that period are not there: rebuild them from the ledger, then ask again
 --       {-4, now}         what is kept upstream must be counted anew before this can be refused or, for lack of a
 --                         count, admitted
+--       {-5, now}         closed: Redis has lost the partition's data, and not all of it is back (see epoch.lua)
 --       {-3, now}         too late, nobody waits for the answer any more, or it was given up already
 --
 -- Rule: an amount is linear in the output; the output granted is the most that every limit has room for, at most
@@ -33,6 +34,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local latest = tonumber(ARGV[2])
 if latest > 0 and now > latest or redis.call('EXISTS', KEYS[1]) == 1 then return {-3, now} end
+if redis.call('HEXISTS', KEYS[3], 'open') == 0 then return {-5, now} end
 
 local start, turn, finish = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 if now < start or now >= finish then return {-1, now} end
@@ -48,8 +50,8 @@ for m = 1, tonumber(ARGV[11]) do
 end
 local count = #measures
 local function in_minute(m) return paced or measures[m] == 'r' end
-local scopes = math.floor((#KEYS - 2) / 3)
-local storage = #KEYS % 3 == 0 and KEYS[#KEYS]
+local scopes = math.floor((#KEYS - 3) / 3)
+local storage = #KEYS % 3 == 1 and KEYS[#KEYS]
 local bucket = math.floor(now / BUCKET)
 local slot = bucket % SLOTS
 
@@ -110,7 +112,7 @@ end
 
 local function judge()
   for s = 1, scopes do
-    local key = KEYS[3 * s]
+    local key = KEYS[3 * s + 1]
     local limit = tonumber(ARGV[arg])
     roll(key)
     local fields = {'c'}
@@ -129,7 +131,7 @@ local function judge()
       fields[#fields + 1] = measures[m]
       fields[#fields + 1] = 'h' .. measures[m]
     end
-    period[s] = redis.call('HMGET', KEYS[3 * s + 1 + later], unpack(fields))
+    period[s] = redis.call('HMGET', KEYS[3 * s + 2 + later], unpack(fields))
     if not period[s][1] then refusal = 'unknown' return end
     for m = 1, count do
       local minute, month = tonumber(ARGV[arg + 2 * m - 1]), tonumber(ARGV[arg + 2 * m])
@@ -167,7 +169,7 @@ if refusal == 'unknown' then return {-2, now, start} end
 if refusal then
   local s, window, m, limit, used, need = unpack(refusal)
   local ms = -1
-  if window == 'minute' and need <= limit then ms = wait(KEYS[3 * s], measures[m], used + need - limit) end
+  if window == 'minute' and need <= limit then ms = wait(KEYS[3 * s + 1], measures[m], used + need - limit) end
   if window == 'period' then ms = (later == 1 and finish or turn) - now end
   return {0, now, s, window, measures[m] or 'k', integer(limit), integer(used), integer(need), ms}
 end
@@ -200,8 +202,8 @@ for s = 1, scopes do
     reply[#reply + 1] = integer(minute)
     reply[#reply + 1] = integer(used + holding)
   end
-  redis.call('HSET', KEYS[3 * s], unpack(change))
-  redis.call('HSET', KEYS[3 * s + 1 + later], unpack(held))
+  redis.call('HSET', KEYS[3 * s + 1], unpack(change))
+  redis.call('HSET', KEYS[3 * s + 2 + later], unpack(held))
 end
 if storage then
   redis.call('HSET', storage, 'hk', integer((tonumber(stored[3]) or 0) + storing))

@@ -21,6 +21,7 @@ from proxy.quota.scripts import Scripts
 from proxy.record import draft
 from proxy.record.money import FREE
 from tests.console.running import UNKNOWN, Console, Fields, refused
+from tests.epochs import open_all
 
 
 class Proxy:
@@ -97,6 +98,7 @@ class Proxy:
 async def proxy(redis_url: str) -> AsyncIterator[Proxy]:
     redis = RedisPipeline(redis_url, timeout=5)
     await redis.connect()
+    await open_all(redis)
     yield Proxy(redis)
     await redis.close()
 

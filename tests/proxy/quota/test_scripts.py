@@ -16,6 +16,7 @@ from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
 from proxy.quota.scripts import Scripts, source
+from tests.epochs import open_all
 
 TTL_MS = 60_000
 MONTH = Span(0, 10**13, 2 * 10**13)
@@ -79,6 +80,7 @@ class Quota:
 async def redis(redis_url: str) -> AsyncIterator[RedisPipeline]:
     pipeline = RedisPipeline(redis_url, timeout=5)
     await pipeline.connect()
+    await open_all(pipeline)
     yield pipeline
     await pipeline.close()
 
@@ -269,6 +271,7 @@ def test_held_and_used_always_add_up_and_never_pass_the_limit(
     admit, settle = sync_redis.register_script(source("admit")), sync_redis.register_script(source("settle"))
     limit = 100
     scope = Scope.of("o:one", Limits(tokens_per_month=limit))
+    sync_redis.hset(keys.epoch(PARTITION), "open", 1)
     sync_redis.hset(keys.period(PARTITION, scope.id, 0), "s", 1)
     held: dict[str, int] = {}
     used = 0

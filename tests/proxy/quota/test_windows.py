@@ -11,6 +11,7 @@ from proxy.quota.admission import Admitted, Refused, answer, question
 from proxy.quota.amounts import NOTHING, Amounts, Demand
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
+from tests.epochs import open_all
 from tests.proxy.quota.test_scripts import MONTH, PARTITION, TTL_MS, Quota
 
 WINDOW = 31
@@ -20,6 +21,7 @@ WINDOW = 31
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[RedisPipeline]:
     async with RedisPipeline.opened(redis_url, timeout=5) as made:
+        await open_all(made)
         yield made
 
 

@@ -33,6 +33,7 @@ from proxy.record.recovery import Recovery
 from proxy.record.replay import Replay
 from proxy.record.spool import Spool
 from proxy.record.stream import Entry
+from tests.epochs import open_all
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PARTITION = 7
@@ -112,6 +113,7 @@ async def stage(redis_url: str, empty_database_url: str) -> AsyncIterator[Stage]
     redis = RedisPipeline(redis_url, timeout=5)
     scripts = Scripts(redis)
     await redis.connect()
+    await open_all(redis)
     yield Stage(redis, scripts, pool, Replay(redis, scripts, pool))
     await redis.close()
     await close_pool(pool)
@@ -154,6 +156,7 @@ async def test_what_became_a_row_just_when_redis_lost_everything_is_counted_rath
     await stage.drain()
     await stage.pool.execute("update usage set recorded_at = now()")
     await stage.redis.send("FLUSHDB")
+    await open_all(stage.redis)
     # Rebuilt by another proxy, from a ledger that did not have the row yet.
     await stage.admit("req_2")
     await stage.replay.settle([settled()])

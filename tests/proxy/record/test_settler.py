@@ -14,6 +14,7 @@ from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
 from proxy.quota.scripts import Scripts
 from proxy.record.settler import Settler
+from tests.epochs import open_all
 
 PARTITION = 3
 SCOPE = Scope.of("o:one", Limits(tokens_per_month=1000, concurrent_requests=2))
@@ -25,6 +26,7 @@ TURNED = Span(1000, 2000, 10**14)
 async def redis(redis_url: str) -> AsyncIterator[RedisPipeline]:
     pipeline = RedisPipeline(redis_url, timeout=5)
     await pipeline.connect()
+    await open_all(pipeline)
     yield pipeline
     await pipeline.close()
 

@@ -14,6 +14,7 @@ from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
 from proxy.quota.scripts import Scripts
 from proxy.record.sweep import Sweep
+from tests.epochs import open_all
 
 PARTITION = 4
 SCOPE = Scope.of("o:one", Limits(tokens_per_month=1000))
@@ -26,6 +27,7 @@ async def pipeline(redis_url: str) -> AsyncIterator[RedisPipeline]:
     """With a hold that has expired already."""
     redis = RedisPipeline(redis_url, timeout=5)
     await redis.connect()
+    await open_all(redis)
     scripts = Scripts(redis)
     await redis.send_script(scripts.seed, *settlement.seed(PARTITION, SCOPE.id, SPAN.start, NOTHING, 10**11))
     asked = question(
