@@ -38,7 +38,8 @@ class Usage:
         quantities = dict(self.quantities)
         for name, count in other.quantities.items():
             quantities[name] = quantities.get(name, 0) + count
-        return Usage(*(getattr(self, name) + getattr(other, name) for name in TOKENS), quantities=quantities)
+        tokens = {name: getattr(self, name) + getattr(other, name) for name in TOKENS}
+        return Usage(**tokens, quantities=quantities)
 
 
 TOKENS: Final = tuple(each.name for each in fields(Usage) if each.name != "quantities")

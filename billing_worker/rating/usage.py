@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from ledger.invoice import Currency
 from ledger.periods import Period
 from ledger.usage import Usage
+
+_NO_USAGE: Final = Usage()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class UsageSum:
     model: str
     currency: Currency
     requests: int = 0
-    usage: Usage = Usage()
+    usage: Usage = _NO_USAGE
     price_nano: int = 0
     price_nano_tokens: int = 0
     request_bytes: int = 0
@@ -79,7 +81,7 @@ class UsageSource(Protocol):
         ...
 
     def entries(self, organization_id: str, period: Period) -> AsyncIterator[UsageEntry]:
-        """Single records, ordered by (occurred_at, request_id as bytes). Asked for an hour at most, but for previews."""
+        """Single records, ordered by (occurred_at, request_id as bytes). Of an hour at most, but for previews."""
         ...
 
 
