@@ -74,6 +74,32 @@ class Stored(NamedTuple):
     dead: int
 
 
+class Batch(NamedTuple):
+    """Entries of the stream, decoded: usage records, begun work, and what can be neither, with the reason."""
+
+    entries: Sequence[Entry]
+    readable: Sequence[tuple[UsageRecord, Entry]]
+    begun: Sequence[Work]
+    dead: Sequence[tuple[Entry, str]]
+
+
+def decode(entries: Sequence[Entry], now: datetime) -> Batch:
+    """Records in the order of their times, so that all drains enter them in one order."""
+    readable: list[tuple[UsageRecord, Entry]] = []
+    begun: list[Work] = []
+    dead: list[tuple[Entry, str]] = []
+    for entry in entries:
+        try:
+            if entry.payload is not None and is_work(entry.payload):
+                begun.append(work.read(entry.payload))
+            else:
+                readable.append((_read(entry, now), entry))
+        except form.UnreadableRecord as error:
+            dead.append((entry, str(error)))
+    readable.sort(key=lambda pair: (pair[0].occurred_at, pair[0].request_id))
+    return Batch(entries, readable, begun, dead)
+
+
 class Batches:
     """Stores entries of the stream. `timeout` in seconds bounds each statement."""
 
@@ -81,26 +107,14 @@ class Batches:
         self._pool = pool
         self._timeout = timeout
 
-    async def store(self, entries: Sequence[Entry], now: datetime) -> Stored:
-        """All entries in one transaction: rows, and dead letters for those that can't be one.
+    async def store(self, batch: Batch) -> Stored:
+        """All of it in one transaction: rows, and dead letters for what can't be one.
 
-        Raises DatabaseUnavailable, or asyncpg's errors, when Postgres can't take them now; nothing is stored then.
+        Raises DatabaseUnavailable, or asyncpg's errors, when Postgres can't take it now; nothing is stored then.
         """
-        readable: list[tuple[UsageRecord, Entry]] = []
-        dead: list[tuple[Entry, str]] = []
-        begun: list[Work] = []
-        for entry in entries:
-            try:
-                if entry.payload is not None and is_work(entry.payload):
-                    begun.append(work.read(entry.payload))
-                else:
-                    readable.append((_read(entry, now), entry))
-            except form.UnreadableRecord as error:
-                dead.append((entry, str(error)))
-        readable.sort(key=lambda pair: (pair[0].occurred_at, pair[0].request_id))
         for attempt in range(_TRIES):
             try:
-                return await self._store(readable, dead, begun)
+                return await self._store(batch)
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                 if attempt + 1 == _TRIES:
                     raise
@@ -124,27 +138,24 @@ class Batches:
         refused = await self._insert(connection, [(record, entry)])
         return refused[0][1] if refused else None
 
-    async def _store(
-        self,
-        readable: Sequence[tuple[UsageRecord, Entry]],
-        dead: Sequence[tuple[Entry, str]],
-        begun: Sequence[Work],
-    ) -> Stored:
+    async def _store(self, batch: Batch) -> Stored:
+        readable = batch.readable
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             for month in {(record.occurred_at.year, record.occurred_at.month) for record, _ in readable}:
                 await ensure_month(connection, datetime(*month, 1, tzinfo=UTC))
             async with connection.transaction():
-                await deferred_calls.store(connection, map(_deferred, begun))
-                await upstream_objects.store(connection, _objects([_record(each) for each in begun]))
+                await deferred_calls.store(connection, map(_deferred, batch.begun))
+                await upstream_objects.store(connection, _objects([_record(each) for each in batch.begun]))
                 refused = await self._insert(connection, readable)
+                dead = [*batch.dead, *refused]
                 await dead_letters.keep(
                     connection,
                     [
                         NewDeadLetter(entry.stream, entry.id, entry.payload or b"", reason)
-                        for entry, reason in (*dead, *refused)
+                        for entry, reason in dead
                     ],
                 )
-        return Stored(len(readable) - len(refused), len(dead) + len(refused))
+        return Stored(len(readable) - len(refused), len(dead))
 
     async def _insert(
         self, connection: Connection, readable: Sequence[tuple[UsageRecord, Entry]]
@@ -159,7 +170,8 @@ class Batches:
                 await connection.execute(_INSERT, *_columns(records), places, timeout=self._timeout)
                 await upstream_objects.store(connection, _objects(records))
                 for record, place in zip(records, places, strict=True):
-                    await _store_sizes(connection, record, place)
+                    if record.stored or record.freed:
+                        await _store_sizes(connection, record, place)
                 await deferred_calls.settled(connection, [record.request_id for record in records])
         except _REFUSALS as error:
             if len(readable) == 1:

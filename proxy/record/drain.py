@@ -15,15 +15,17 @@ from config.settings import Settings
 from ledger.database import DatabaseUnavailable, close_pool, open_pool
 from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota.scripts import Scripts
-from proxy.record.batches import Batches
+from proxy.record.batches import Batch, Batches, decode
 from proxy.record.recovery import Recovery
 from proxy.record.replay import Replay
 from proxy.record.stream import Entry, UsageStreams
 from proxy.record.sweep import Sweep
 
-_PER_PARTITION: Final = 500
-_LARGEST_BATCH: Final = 5_000
+_BATCH: Final = 2_000
 _BLOCK_MS: Final = 250
+_GATHER_SECONDS: Final = 0.05
+"""Where few records come, how long more are waited for: a transaction for each would cost more than they do."""
+
 _TAKE_OVER_SECONDS: Final = 5.0
 _SWEEP_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.5
@@ -77,54 +79,94 @@ def _now() -> datetime:
 
 
 class Drain:
-    """Moves batches until told to stop. An entry is acknowledged only after its row is committed."""
+    """Moves batches until told to stop. An entry is acknowledged only after its row is committed.
+
+    One batch is read and decoded while the one before it is stored and the one before that is acknowledged: each
+    waits for another program, and the next takes its turn meanwhile. So while Postgres is away, three batches at most
+    are in hand.
+    """
 
     def __init__(self, streams: UsageStreams, batches: Batches, now: Callable[[], datetime]) -> None:
         self._streams = streams
         self._batches = batches
         self._now = now
-        self._in_hand: list[Entry] = []
         self._look_for_left_over_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await self.once()
-            except _OUT_OF_REACH as error:
-                _log.warning("usage records wait", error=type(error).__name__, reason=str(error)[:200])
-                await _pause(stop, _PAUSE_SECONDS)
-            except Exception:  # noqa: BLE001 - such as a client library's own confusion over a server that vanished
-                _log.exception("a batch failed and is tried again")
-                await _pause(stop, _PAUSE_SECONDS)
+        decoded: asyncio.Queue[Batch | None] = asyncio.Queue(1)
+        stored: asyncio.Queue[Batch | None] = asyncio.Queue(1)
+        async with asyncio.TaskGroup() as stages:
+            stages.create_task(self._reading(stop, decoded))
+            stages.create_task(self._storing(decoded, stored))
+            stages.create_task(self._acknowledging(stored))
         try:
             await self._streams.leave()
         except _REDIS_OUT_OF_REACH:
             _log.info("the consumer stays registered until Redis is back")
 
     async def once(self) -> int:
-        """Moves what there is, waiting a moment for the first; returns how many entries."""
-        # What Postgres did not take comes first: while it is away no more is read than this process can hold.
-        if not self._in_hand:
-            self._in_hand = await self._read()
-        count = len(self._in_hand)
-        while self._in_hand:
-            await self._move(self._in_hand[:_LARGEST_BATCH])
-            del self._in_hand[:_LARGEST_BATCH]
-        return count
+        """Moves one batch, waiting a moment for its first entry; returns how many entries."""
+        entries = await self._read()
+        if entries:
+            batch = decode(entries, self._now())
+            await self._store(batch)
+            await self._streams.done(batch.entries)
+        return len(entries)
+
+    async def _reading(self, stop: asyncio.Event, decoded: asyncio.Queue[Batch | None]) -> None:
+        while not stop.is_set():
+            entries: list[Entry] = []
+            try:
+                entries = await self._read()
+                if 0 < len(entries) < _BATCH:
+                    await _pause(stop, _GATHER_SECONDS)
+                    entries += await self._streams.read(_BATCH - len(entries), 0)
+            except Exception as error:  # noqa: BLE001
+                await _wait_out(error)
+            if entries:
+                await decoded.put(decode(entries, self._now()))  # waits for Postgres, as long as that takes
+        await decoded.put(None)
+
+    async def _storing(
+        self, decoded: asyncio.Queue[Batch | None], stored: asyncio.Queue[Batch | None]
+    ) -> None:
+        while (batch := await decoded.get()) is not None:
+            while True:
+                try:
+                    await self._store(batch)
+                    break
+                except Exception as error:  # noqa: BLE001
+                    await _wait_out(error)
+            await stored.put(batch)
+        await stored.put(None)
+
+    async def _acknowledging(self, stored: asyncio.Queue[Batch | None]) -> None:
+        while (batch := await stored.get()) is not None:
+            await self._streams.done(batch.entries)
 
     async def _read(self) -> list[Entry]:
-        entries = await self._streams.read(_PER_PARTITION, _BLOCK_MS)
+        entries = await self._streams.read(_BATCH, _BLOCK_MS)
         clock = asyncio.get_running_loop().time()
         if clock >= self._look_for_left_over_at:
-            self._look_for_left_over_at = clock + _TAKE_OVER_SECONDS
-            entries += await self._streams.take_over(_PER_PARTITION)
+            left_over = await self._streams.take_over(_BATCH)
+            entries += left_over
+            # Where there was so much, there may be more.
+            self._look_for_left_over_at = clock + (_TAKE_OVER_SECONDS if len(left_over) < _BATCH else 0)
         return entries
 
-    async def _move(self, batch: list[Entry]) -> None:
-        stored = await self._batches.store(batch, self._now())
-        await self._streams.done(batch)
+    async def _store(self, batch: Batch) -> None:
+        stored = await self._batches.store(batch)
         if stored.dead:
             _log.error("records could not be stored and are kept as dead letters", count=stored.dead)
+
+
+async def _wait_out(error: Exception) -> None:
+    """Whatever it is, the drain goes on: a client library may be confused by a server that vanished."""
+    if isinstance(error, _OUT_OF_REACH):
+        _log.warning("usage records wait", error=type(error).__name__, reason=str(error)[:200])
+    else:
+        _log.error("a batch failed and is tried again", exc_info=error)
+    await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _recover(recovery: Recovery) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ledger.database import close_pool, open_pool
 from proxy.pipeline import RedisPipeline
-from proxy.record.batches import Batches
+from proxy.record.batches import Batches, decode
 from proxy.record.stream import UsageStreams
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
@@ -162,7 +162,7 @@ async def _store_without_acknowledging(fragile: System) -> None:
     streams = UsageStreams(redis, "a drain that dies")
     entries = await streams.read(100, 1000)
     assert len(entries) == 10
-    await Batches(pool).store(entries, datetime.now(UTC))
+    await Batches(pool).store(decode(entries, datetime.now(UTC)))
     await close_pool(pool)
     await redis.close()
 

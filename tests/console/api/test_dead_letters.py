@@ -10,7 +10,7 @@ from ledger.database import Pool
 from ledger.usage import Usage
 from ledger.usage_record import UsageRecord
 from proxy.record import form
-from proxy.record.batches import Batches
+from proxy.record.batches import Batches, decode
 from proxy.record.stream import Entry
 from tests.console.running import Console, refused
 
@@ -27,7 +27,7 @@ RECORD = UsageRecord(
 
 async def buried(pool: Pool, *payloads: bytes) -> None:
     entries = [Entry("{p01}:usage", f"1-{number}", payload) for number, payload in enumerate(payloads)]
-    assert (await Batches(pool).store(entries, NOW)).dead == len(payloads)
+    assert (await Batches(pool).store(decode(entries, NOW))).dead == len(payloads)
 
 
 async def bury_one_that_fits_now(pool: Pool) -> None:

@@ -24,7 +24,7 @@ from proxy.reconciliation.account import Account, account_of
 from proxy.reconciliation.comparison import Comparison
 from proxy.reconciliation.looks import Looks
 from proxy.reconciliation.repairs import Repairs, reconcile
-from proxy.record.batches import Batches
+from proxy.record.batches import Batches, decode
 from proxy.record.stream import Entry
 from tests.console.running import Console, serving
 from tests.system import System, Tenant, until
@@ -282,7 +282,7 @@ async def test_what_is_on_its_way_to_the_ledger_is_counted_once(
             "XRANGE", keys.stream(partition_of(tenant.organization_id)), "-", "+"
         )
         lying = [Entry("stream", entry.decode(), fields[1]) for entry, fields in entries]
-        await Batches(pool).store(lying, datetime.now(UTC))
+        await Batches(pool).store(decode(lying, datetime.now(UTC)))
         found = {each.measure: each for each in await compared(redis, pool, tenant)}
         assert (found["r"].ledger, found["r"].stream, found["r"].counters) == (3, 0, 3)
         assert not [each for each in found.values() if each.differs]

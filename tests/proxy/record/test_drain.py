@@ -4,7 +4,8 @@ import asyncio
 import json
 import random
 import string
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +22,7 @@ from ledger.usage_record import UsageRecord
 from proxy.pipeline import RedisPipeline
 from proxy.quota import keys
 from proxy.record import form
-from proxy.record.batches import Batches
+from proxy.record.batches import Batch, Batches, decode
 from proxy.record.drain import Drain
 from proxy.record.stream import Entry, UsageStreams
 
@@ -95,8 +96,10 @@ def bent(**changes: Any) -> bytes:
 
 
 async def put(redis: Redis, *payloads: bytes) -> None:
+    pipeline = redis.pipeline(transaction=False)
     for payload in payloads:
-        await redis.xadd(keys.stream(PARTITION), {"d": payload})
+        pipeline.xadd(keys.stream(PARTITION), {"d": payload})
+    await pipeline.execute()
 
 
 async def stored(pool: Pool) -> list[str]:
@@ -220,8 +223,8 @@ async def test_two_drains_at_once_store_each_record_once(
     await asyncio.gather(
         drain(pipeline, pool, "one").once(),
         drain(pipeline, pool, "two").once(),
-        batches.store(taken, NOW),
-        batches.store(taken[::-1], NOW),
+        batches.store(decode(taken, NOW)),
+        batches.store(decode(taken[::-1], NOW)),
     )
     await drain(pipeline, pool, "one").once()
     assert await stored(pool) == names
@@ -243,33 +246,70 @@ class Unsteady(Batches):
     """Postgres as it is when it goes away for a while."""
 
     away = True
+    refused = 0
 
-    async def store(self, entries: Any, now: datetime) -> Any:
+    async def store(self, batch: Batch) -> Any:
         if self.away:
+            self.refused += 1
             raise DatabaseUnavailable("away")
-        return await super().store(entries, now)
+        return await super().store(batch)
 
 
-async def test_while_postgres_is_away_no_more_is_read_than_one_batch_and_all_of_it_comes_at_once_afterwards(
+@asynccontextmanager
+async def running(pipeline: RedisPipeline, batches: Batches) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(Drain(UsageStreams(pipeline, "one"), batches, lambda: NOW).run(stop))
+    yield
+    stop.set()
+    async with asyncio.timeout(10):
+        await task
+
+
+async def until(happened: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await happened():
+            await asyncio.sleep(0.02)
+
+
+async def test_while_postgres_is_away_no_more_is_read_than_some_batches_and_all_of_it_is_stored_afterwards(
     redis: Redis, pipeline: RedisPipeline, pool: Pool
 ) -> None:
-    await put(redis, *(named(f"req_{number:04}") for number in range(1200)))
+    await put(redis, *(named(f"req_{number:05}") for number in range(15_000)))
     batches = Unsteady(pool)
-    one = Drain(UsageStreams(pipeline, "one"), batches, lambda: NOW)
-    for _ in range(4):
-        with pytest.raises(DatabaseUnavailable):
-            await one.once()
-    assert (await redis.xpending(keys.stream(PARTITION), "drain"))["pending"] == 500
-    batches.away = False
-    assert [await one.once() for _ in range(3)] == [500, 500, 200]
-    assert len(await stored(pool)) == 1200
-    assert await emptied(redis)
+    async with running(pipeline, batches):
+        async with asyncio.timeout(30):
+            while batches.refused < 3:
+                await asyncio.sleep(0.02)
+        pending = (await redis.xpending(keys.stream(PARTITION), "drain"))["pending"]
+        assert 2_000 <= pending <= 3 * 2_400
+        batches.away = False
+        await until(lambda: emptied(redis))
+    assert len(await stored(pool)) == 15_000
+
+
+async def test_no_command_that_the_drain_sends_reads_or_removes_many_entries(
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
+) -> None:
+    await put(redis, *(named(f"req_{number:05}") for number in range(3_000)))
+    asked: list[int] = []
+    async with redis.monitor() as monitor, running(pipeline, Batches(pool)):
+        await until(lambda: emptied(redis))
+        async for command in monitor.listen():
+            words = command["command"].split(" ")
+            if words[0] == "XREADGROUP":
+                streams = words[words.index("STREAMS") + 1 :]
+                asked.append(int(words[words.index("COUNT") + 1]) * len(streams) // 2)
+            elif words[0] == "XDEL":
+                asked.append(len(words) - 2)
+            if sum(count for count in asked) >= 6_000:
+                break
+    assert max(asked) <= 200
 
 
 async def test_a_record_alone_is_refused_and_a_fault_of_the_database_is_not_taken_for_one(pool: Pool) -> None:
     await pool.execute("alter table usage rename column model to model_")
     with pytest.raises(asyncpg.UndefinedColumnError):
-        await Batches(pool).store([Entry("s", "1-1", named("req_1"))], NOW)
+        await Batches(pool).store(decode([Entry("s", "1-1", named("req_1"))], NOW))
     assert await dead(pool) == []
 
 
@@ -278,21 +318,31 @@ class Confused(Batches):
 
     confused = True
 
-    async def store(self, entries: Any, now: datetime) -> Any:
+    async def store(self, batch: Batch) -> Any:
         if self.confused:
             self.confused = False
             raise asyncpg.InternalClientError("another operation is in progress")
-        return await super().store(entries, now)
+        return await super().store(batch)
 
 
 async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(
     redis: Redis, pipeline: RedisPipeline, pool: Pool
 ) -> None:
     await put(redis, named("req_1"))
-    stop = asyncio.Event()
-    running = asyncio.create_task(Drain(UsageStreams(pipeline, "one"), Confused(pool), lambda: NOW).run(stop))
-    async with asyncio.timeout(10):
-        while not await stored(pool):
-            await asyncio.sleep(0.02)
-    stop.set()
-    await running
+    async with running(pipeline, Confused(pool)):
+        await until(lambda: emptied(redis))
+    assert await stored(pool) == ["req_1"]
+
+
+async def test_what_a_dead_consumer_left_is_taken_over_however_much_it_is(
+    redis: Redis, pipeline: RedisPipeline, pool: Pool
+) -> None:
+    await put(redis, *(named(f"req_{number:04}") for number in range(3_000)))
+    taken = await UsageStreams(pipeline, "dead").read(3_000, 100)
+    assert len(taken) == 3_000
+    # As if that had been a while ago.
+    claim = ("XCLAIM", keys.stream(PARTITION), "drain", "dead", 0)
+    await pipeline.execute(*claim, *(entry.id for entry in taken), "IDLE", 60_000, "JUSTID")
+    async with running(pipeline, Batches(pool)):
+        await until(lambda: emptied(redis))
+    assert len(await stored(pool)) == 3_000

@@ -24,7 +24,7 @@ from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
 from proxy.quota.scripts import Scripts
 from proxy.record import form, owed
-from proxy.record.batches import Batches
+from proxy.record.batches import Batches, decode
 from proxy.record.draft import Draft
 from proxy.record.draft import write as write_draft
 from proxy.record.money import Money
@@ -91,9 +91,8 @@ class Stage:
     async def drain(self) -> None:
         stream = keys.stream(PARTITION)
         entries = await self.redis.send("XRANGE", stream, "-", "+")
-        await Batches(self.pool).store(
-            [Entry(stream, name.decode(), fields[1]) for name, fields in entries], NOW
-        )
+        lying = [Entry(stream, name.decode(), fields[1]) for name, fields in entries]
+        await Batches(self.pool).store(decode(lying, NOW))
         await self.redis.send("DEL", stream)
         await self.pool.execute("update usage set recorded_at = now() - interval '1 minute'")
 
