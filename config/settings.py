@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from config.endpoints import Allowed, read_allowed
+from config.mail_address import check_mail_address
 from config.upstreams.file import UpstreamsFileError, read_upstreams
 from config.upstreams.schema import OPENAI_URL, Seconds, Timeouts, Upstreams, single
 from config.urls import (
@@ -156,7 +157,11 @@ class Mail(Group):
     """Absent URL: notifications are kept and shown, not sent."""
 
     smtp_url: Annotated[SecretStr, AfterValidator(check_smtp_url)] | None = Field(None, alias="SMTP_URL")
-    sender: str | None = Field(None, alias="MAIL_FROM")
+    sender: Annotated[str, AfterValidator(check_mail_address)] | None = Field(None, alias="MAIL_FROM")
+    alert_email: Annotated[str, AfterValidator(check_mail_address)] | None = Field(
+        None, alias="TOLLKEEPER_ALERT_EMAIL"
+    )
+    """Where the administrators are told of what goes wrong."""
 
 
 class Server(Group):

@@ -7,6 +7,7 @@ from console.api import (
     dead_letters,
     keys,
     members,
+    notifications,
     organizations,
     plans,
     projects,
@@ -29,6 +30,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *quota.OPERATIONS,
     *reconciliation.OPERATIONS,
     *usage.OPERATIONS,
+    *notifications.OPERATIONS,
     *dead_letters.OPERATIONS,
     *audit.OPERATIONS,
 )

@@ -3,7 +3,7 @@
 import secrets
 from typing import Literal
 
-Prefix = Literal["org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack"]
+Prefix = Literal["org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "note", "mail"]
 
 
 def new_id(prefix: Prefix) -> str:
