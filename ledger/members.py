@@ -66,10 +66,10 @@ async def change(connection: Connection, actor: str, member_id: str, changes: di
     row = await connection.fetchrow("select * from member where id = $1 for update", member_id)
     if row is None:
         raise NotFoundError("member", member_id)
-    present = Member.of(row).model_dump()
+    present = Member.of(row)
     if "limits" in changes:
-        changes = {**changes, "limits": {**present["limits"], **changes["limits"]}}
-    wanted = Member.model_validate({**present, **changes})
+        changes = {**changes, "limits": {**present.limits.model_dump(), **changes["limits"]}}
+    wanted = Member.model_validate({**dict(present), **changes})
     limits = wanted.limits.model_dump(mode="json", exclude_defaults=True)
     row = await connection.fetchrow(
         "update member set email = $2, role = $3, active = $4, limits = $5 where id = $1 returning *",

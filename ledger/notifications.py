@@ -124,7 +124,9 @@ async def _people(connection: Connection, organization_id: str | None) -> list[s
     return [row["email"] for row in rows]
 
 
-async def get(connection: Connection, notification_id: str, organization_id: str | None = None) -> Notification:
+async def get(
+    connection: Connection, notification_id: str, organization_id: str | None = None
+) -> Notification:
     """Of `organization_id`, if that is given. Raises NotFoundError."""
     row = await connection.fetchrow(
         "select * from notification where id = $1 and ($2::text is null or organization_id = $2)",
@@ -159,7 +161,8 @@ async def _whole(connection: Connection, rows: Sequence[asyncpg.Record]) -> list
     ids = [row["id"] for row in rows]
     deliveries: dict[str, list[Delivery]] = {each: [] for each in ids}
     for row in await connection.fetch(
-        "select * from notification_delivery where notification_id = any($1::text[]) order by recipient, id", ids
+        "select * from notification_delivery where notification_id = any($1::text[]) order by recipient, id",
+        ids,
     ):
         deliveries[row["notification_id"]].append(Delivery.of(row))
     names: dict[str, list[str]] = {each: [] for each in ids}

@@ -63,7 +63,7 @@ class Server:
     @property
     def is_here(self) -> bool:
         """Whether nobody can listen on the way to it."""
-        return self.host == "localhost" or self._is_number and ip_address(self.host).is_loopback
+        return self.host == "localhost" or (self._is_number and ip_address(self.host).is_loopback)
 
     @property
     def domain(self) -> str:
@@ -140,10 +140,7 @@ class Mailer:
                 await made.starttls()
                 await made.ehlo()
                 safe = True
-            if server.user is not None:
-                if not safe and not server.is_here:
-                    raise NotSentError("the mail server offers no TLS to send a password by", of_server=True)
-                await made.login(server.user, server.password or "")
+            await self._log_in(made, safe or server.is_here)
         except (SMTPException, OSError, SSLError, TimeoutError, ValueError) as error:
             made.close()
             raise NotSentError(_reason(error), of_server=True) from error
@@ -152,6 +149,13 @@ class Mailer:
             raise
         self._connection = made
         return made
+
+    async def _log_in(self, connection: SMTP, safe: bool) -> None:
+        if self._server.user is None:
+            return
+        if not safe:
+            raise NotSentError("the mail server offers no TLS to send a password by", of_server=True)
+        await connection.login(self._server.user, self._server.password or "")
 
     def _drop(self) -> None:
         """Without a farewell: a server that hangs would keep us waiting for its own."""

@@ -28,7 +28,6 @@ def compose(
     message["Subject"] = written.subject
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{message_id}>"
-    message["Content-Language"] = language
     # So that no holiday answers come back, from servers that ask.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(written.text)
@@ -36,4 +35,6 @@ def compose(
     for each in attachments:
         main, _, sub = each.content_type.partition("/")
         message.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
+    # Last: what sets the content drops headers that describe it.
+    message["Content-Language"] = language
     return message.as_bytes()

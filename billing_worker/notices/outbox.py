@@ -81,7 +81,9 @@ async def _deliver(
     except (NotSentError, AddressError, TimeoutError, *_UNWRITABLE) as error:
         for_good = error.for_good if isinstance(error, NotSentError) else not isinstance(error, TimeoutError)
         async with transaction(pool) as connection:
-            await deliveries.failed(connection, claimed, at, str(error) or "it took too long", for_good=for_good)
+            await deliveries.failed(
+                connection, claimed, at, str(error) or "it took too long", for_good=for_good
+            )
         log.warning("the mail %s was not sent: %s", claimed.id, error)
         done.failed += 1
         return not (isinstance(error, NotSentError) and error.of_server)
@@ -91,7 +93,9 @@ async def _deliver(
     return True
 
 
-async def _message(pool: Pool, claimed: Claimed, at: datetime, *, sender: Address, recipient: Address) -> bytes:
+async def _message(
+    pool: Pool, claimed: Claimed, at: datetime, *, sender: Address, recipient: Address
+) -> bytes:
     async with reading(pool) as connection:
         told = await notifications.get(connection, claimed.notification_id)
         attachments = await notifications.attached(connection, told.id)

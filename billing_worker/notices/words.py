@@ -4,6 +4,7 @@ A template's first line is the subject; paragraphs follow, parted by blank lines
 Values are put into each piece after the pieces were parted, so that no value can make a paragraph, a row or a header.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,8 @@ from billing_worker.notices.wording import filters
 from ledger.notice_kinds import KINDS
 from ledger.notifications import Language
 
+# Not those that hold the parts of a number together.
+_SPACES: Final = re.compile(r"[^\S\u00a0\u202f]+")
 _FOLDER: Final = files(__package__) / "templates"
 
 
@@ -65,9 +68,7 @@ def write(
     """Raises as `words` does."""
     made = words(kind, facts, language=language, time_zone=time_zone, organization=organization)
     values = {"words": made, "language": language, "organization": organization and _one_line(organization)}
-    return Written(
-        made.subject, _layout("layout.txt").render(values), _layout("layout.html").render(values)
-    )
+    return Written(made.subject, _layout("layout.txt").render(values), _layout("layout.html").render(values))
 
 
 class _Pieces:
@@ -102,4 +103,4 @@ def _layout(name: str) -> Template:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return _SPACES.sub(" ", text).strip(" ")

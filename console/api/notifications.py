@@ -33,13 +33,8 @@ class MyNotification(BaseModel):
             time_zone=told.time_zone,
             organization=organization,
         )
-        return cls.model_validate(
-            {
-                **told.model_dump(exclude={"facts", "language", "time_zone"}),
-                "subject": written.subject,
-                "text": written.text,
-            }
-        )
+        values = {name: value for name, value in told if name in cls.model_fields}
+        return cls.model_validate({**values, "subject": written.subject, "text": written.text})
 
 
 class SentNotification(MyNotification):
@@ -90,9 +85,7 @@ async def _shown(connection: Connection, told: Notification) -> SentNotification
 async def mine(call: Call[Nothing, PageQuery]) -> Page[MyNotification]:
     organization = call.caller.organization
     async with reading(call.services.pool) as connection:
-        told = await notifications.listing(
-            connection, slice_of(call.query), organization_id=organization.id
-        )
+        told = await notifications.listing(connection, slice_of(call.query), organization_id=organization.id)
     rows = [MyNotification.of(each, organization.name) for each in told]
     return page_of(Page[MyNotification], rows, call.query, lambda row: (row.created_at, row.id))
 

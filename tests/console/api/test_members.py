@@ -40,3 +40,17 @@ async def test_bad_fields_are_refused_by_name(console: Console, organization: Fi
         await console.admin.post(path(organization), json={"keycloak_user_id": "\n"}), 400, "keycloak_user_id"
     )
     refused(await console.admin.get(path({"id": UNKNOWN})), 404)
+
+
+async def test_a_change_keeps_what_it_does_not_name(console: Console, organization: Fields) -> None:
+    made = await console.make(
+        f"organizations/{organization['id']}/members",
+        keycloak_user_id="u",
+        email="a@b.fr",
+        limits={"tokens_per_month": 1000},
+    )
+    body = {"role": "billing", "active": False, "limits": {"requests_per_minute": 5}}
+    changed = await console.admin.patch(f"/api/admin/members/{made['id']}", json=body)
+    assert changed.status_code == 200, changed.text
+    limits = {**made["limits"], "requests_per_minute": 5}
+    assert changed.json() == {**made, "role": "billing", "active": False, "limits": limits}
