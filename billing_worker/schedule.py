@@ -18,11 +18,13 @@ from types import MappingProxyType
 from billing_worker.job import Job
 from billing_worker.jobs.job_history import job_history
 from billing_worker.jobs.partitions import partitions
+from billing_worker.jobs.send_notices import send_notices
 from billing_worker.times import Cron, Every
 
 JOBS: Mapping[str, Job] = MappingProxyType(
     {
         "job_history": Job(Cron("17 3 * * *"), job_history),
         "partitions": Job(Every(timedelta(hours=1)), partitions),
+        "send_notices": Job(Every(timedelta(minutes=1)), send_notices),
     }
 )

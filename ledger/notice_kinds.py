@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, PlainSerializer
 
+from ledger.alerts import Severity
 from ledger.records import Instant, Record, decimal_text
 
 Currency = Literal["EUR", "USD"]
@@ -118,7 +119,7 @@ class AdminAlert(Record):
 
     alert: Line
     object: Line
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     message: Annotated[str, Field(max_length=2000)]
     raised_at: At
 
