@@ -125,7 +125,7 @@ def _operation(
         made["security"] = [{_SCHEMES[operation.access]: []}]
     if operation.body is not Nothing:
         made["requestBody"] = {
-            "required": True,
+            "required": not issubclass(operation.body, Nothing),
             "content": {"application/json": {"schema": body["schema"]}},
         }
     return made

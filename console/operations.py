@@ -3,8 +3,10 @@
 from typing import Any
 
 from console.api import (
+    alerts,
     audit,
     dead_letters,
+    jobs,
     keys,
     members,
     notifications,
@@ -32,5 +34,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *usage.OPERATIONS,
     *notifications.OPERATIONS,
     *dead_letters.OPERATIONS,
+    *jobs.OPERATIONS,
+    *alerts.OPERATIONS,
     *audit.OPERATIONS,
 )

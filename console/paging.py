@@ -51,6 +51,21 @@ def bad_cursor() -> Refusal:
     return Refusal(400, message, code="invalid_value", param="cursor")
 
 
+def number_in(text: str) -> int | None:
+    """A row's number as people write it; None for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
+
+
+def before_of(query: PageQuery) -> int | None:
+    """In a list by falling number: that of the last row given. Raises Refusal."""
+    if query.cursor is None:
+        return None
+    number = number_in(*decode(query.cursor, 1))
+    if number is None:
+        raise bad_cursor()
+    return number
+
+
 def slice_of(query: PageQuery) -> Slice:
     """The rows to ask for: one more than the page takes, to know whether there is another page."""
     if query.cursor is None:

@@ -2,7 +2,7 @@
 
 from console.call import Call, Nothing, Operation
 from console.inputs import Id
-from console.paging import Page, PageQuery, bad_cursor, cut, decode
+from console.paging import Page, PageQuery, before_of, cut
 from ledger import audit
 from ledger.audit import AuditEntry
 from ledger.database import reading
@@ -14,14 +14,10 @@ class AuditQuery(PageQuery):
 
 async def listing(call: Call[Nothing, AuditQuery]) -> Page[AuditEntry]:
     query = call.query
-    before = None
-    if query.cursor is not None:
-        (text,) = decode(query.cursor, 1)
-        if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-            raise bad_cursor()
-        before = int(text)
     async with reading(call.services.pool) as connection:
-        rows = await audit.entries(connection, object_id=query.object, before=before, limit=query.limit + 1)
+        rows = await audit.entries(
+            connection, object_id=query.object, before=before_of(query), limit=query.limit + 1
+        )
     data, cursor = cut(rows, query.limit, lambda entry: (str(entry.id),))
     return Page[AuditEntry](data=data, next_cursor=cursor)
 

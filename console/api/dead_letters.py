@@ -7,7 +7,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
 from console.call import Call, Input, Nothing, Operation
-from console.paging import Page, PageQuery, bad_cursor, cut, decode
+from console.paging import Page, PageQuery, before_of, cut, number_in
 from ledger import audit, dead_letters
 from ledger.database import reading, transaction
 from ledger.dead_letters import DeadLetter
@@ -41,15 +41,9 @@ class Discarding(Input):
 
 async def listing(call: Call[Nothing, DeadLetterQuery]) -> Page[DeadLetter]:
     query = call.query
-    before = None
-    if query.cursor is not None:
-        (text,) = decode(query.cursor, 1)
-        before = _number(text)
-        if before is None:
-            raise bad_cursor()
     async with reading(call.services.pool) as connection:
         rows = await dead_letters.listing(
-            connection, closed=query.closed, before=before, limit=query.limit + 1
+            connection, closed=query.closed, before=before_of(query), limit=query.limit + 1
         )
     data, cursor = cut(rows, query.limit, lambda letter: (str(letter.id),))
     return Page[DeadLetter](data=data, next_cursor=cursor)
@@ -87,13 +81,9 @@ async def discard(call: Call[Discarding, Nothing]) -> DeadLetter:
     return closed
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
-
-
 def _id(ids: Mapping[str, str]) -> int:
     """Raises NotFoundError."""
-    number = _number(ids["id"])
+    number = number_in(ids["id"])
     if number is None:
         raise NotFoundError("dead letter", ids["id"][:_LONGEST])
     return number
