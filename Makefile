@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests loadtests
 
-.PHONY: run test conservation test-keycloak lint format prices setup setup-dev lock clean
+.PHONY: run test conservation bench test-keycloak lint format prices setup setup-dev lock clean
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)
@@ -19,6 +19,11 @@ test-keycloak: setup-dev
 # Long: what was served, recorded and counted is the same, whatever is killed meanwhile. ARGS="--seed 7" repeats a run.
 conservation: setup-dev
 	@$(BIN)/python -m loadtests.conservation $(ARGS)
+
+# How fast it is, beside its peers; figures go to loadtests/results. Needs a C compiler; loadtests/README.md says more.
+bench: setup-dev
+	@$(BIN)/python -m loadtests.bench $(ARGS)
+	@$(BIN)/python -m loadtests.bench.workers
 
 lint: setup-dev
 	@$(BIN)/ruff format --check .

@@ -46,7 +46,6 @@ class Wish:
     scenarios: Sequence[Scenario]
     rounds: int
     durable: bool
-    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def run(wish: Wish, show: Callable[[Figure], None]) -> Told:
     for name in wish.targets:
         if name not in (OURS, DIRECT):
             need(name)
-    cores = divide(wish.workers)
+    cores = divide(1)
     with ExitStack() as stack:
         stack.enter_context(starting_on(cores.rest))
         servers = stack.enter_context(stores(durable=wish.durable))
@@ -84,7 +83,7 @@ def run(wish: Wish, show: Callable[[Figure], None]) -> Told:
             if name == DIRECT:
                 measured[name] = Measured(Target(answering.port), list, _upstream(answering))
             elif name == OURS:
-                ours = _ours(stack, servers, answering.port, wish.workers, cores)
+                ours = _ours(stack, servers, answering.port, cores)
                 ready = ours.ready_seconds
                 measured[name] = _product(ours, servers, answering)
             else:
@@ -97,14 +96,11 @@ def run(wish: Wish, show: Callable[[Figure], None]) -> Told:
         return Told(figures, ready, cores.apart)
 
 
-def _ours(stack: ExitStack, servers: Stores, upstream_port: int, workers: int, cores: Cores) -> Product:
+def _ours(stack: ExitStack, servers: Stores, upstream_port: int, cores: Cores) -> Product:
     # The first start makes the schema; what a user waits for is every other.
-    with starting_on(cores.measured | cores.rest):
-        with product(servers, upstream_port, workers=workers):
-            pass
-        running = stack.enter_context(product(servers, upstream_port, workers=workers))
-    running.pin(cores)
-    return running
+    with product(servers, upstream_port, cores):
+        pass
+    return stack.enter_context(product(servers, upstream_port, cores))
 
 
 def _product(running: Product, servers: Stores, answering: Upstream) -> Measured:

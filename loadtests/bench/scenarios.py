@@ -9,6 +9,7 @@ from loadtests.stand.load import Pace, Wish
 
 SPEED: Final = ("c1", "c16", "c64", "c256", "s64", "s256")
 SLOW: Final = "slow1000"
+"""To be measured first, for its memory: what other scenarios took is not given back."""
 _PACED: Final = Pace(10, 100)
 _SLOW: Final = Pace(1000, 60)
 _NAME: Final = re.compile(r"(c|s|slow)([1-9]\d{0,3})")

@@ -20,6 +20,7 @@
 
 #define MARK " t=" /* before the 19 digits of a chunk's time */
 #define MARKED (sizeof MARK - 1 + 19)
+#define KEPT (MARKED - 1)
 #define LATE 100000000ull /* ns on the way after which a chunk is a stall */
 
 enum part { HEAD, LENGTH, SIZE, DATA, AFTER, TRAILER };
@@ -29,7 +30,7 @@ struct client {
     enum part part;
     size_t sent, left, head_length, tail_length;
     uint64_t start, last;
-    char head[8192], tail[MARKED + 16];
+    char head[8192], tail[KEPT];
 };
 
 static int port, clients = 1, streams, timeout = 60, epoll;
@@ -132,7 +133,8 @@ static void look_for_marks(const char *text, size_t length, uint64_t t)
 {
     const char *end = text + length;
     for (const char *at = text; (at = memmem(at, (size_t)(end - at), MARK, 3)) && (size_t)(end - at) >= MARKED; at += MARKED) {
-        uint64_t sent = strtoull(at + 3, NULL, 10);
+        uint64_t sent = 0;
+        for (size_t i = 3; i < MARKED; i++) sent = sent * 10 + (uint64_t)(at[i] - '0');
         if (!measured(t) || sent > t) continue;
         chunks++;
         sample(&relayed, t - sent);
@@ -140,38 +142,22 @@ static void look_for_marks(const char *text, size_t length, uint64_t t)
     }
 }
 
-/* Bytes of a body. What ends in the middle of a mark is kept until the rest is there. */
+/* Bytes of a body. The last of them are kept, one less than a mark has: with as many of the next ones they hold each
+   mark that was cut in two, and no other. */
 static void body(struct client *c, const char *data, size_t length, uint64_t t)
 {
     if (!streams) return;
-    const char *from_here = data;
-    size_t rest = length;
-    if (c->tail_length) {
-        char joined[sizeof c->tail + MARKED];
-        size_t some = length < MARKED ? length : MARKED;
-        memcpy(joined, c->tail, c->tail_length);
-        memcpy(joined + c->tail_length, data, some);
-        size_t both = c->tail_length + some;
-        const char *mark = memmem(joined, both, MARK, 3);
-        const char *end = memmem(joined, both, "[DONE]", 6);
-        if (end) c->ended = 1;
-        if (mark && (size_t)(joined + both - mark) >= MARKED && mark < joined + c->tail_length) {
-            look_for_marks(mark, MARKED, t);
-            size_t used = (size_t)(mark - joined) + MARKED - c->tail_length;
-            from_here += used;
-            rest -= used;
-        }
-    }
-    look_for_marks(from_here, rest, t);
-    if (memmem(from_here, rest, "[DONE]", 6)) c->ended = 1;
-    /* The end that may be the beginning of a mark: none of those that were counted reaches into it. */
-    const char *end = from_here + rest, *last = NULL;
-    for (const char *at = rest < MARKED ? from_here : end - MARKED + 1; at < end && (at = memchr(at, ' ', (size_t)(end - at))); at++) {
-        size_t there = (size_t)(end - at);
-        if (there < MARKED && !memcmp(at, MARK, there < 3 ? there : 3)) { last = at; break; }
-    }
-    c->tail_length = last ? (size_t)(end - last) : 0;
-    if (last) memcpy(c->tail, last, c->tail_length);
+    char joined[2 * KEPT];
+    size_t some = length < KEPT ? length : KEPT, both = c->tail_length + some;
+    memcpy(joined, c->tail, c->tail_length);
+    memcpy(joined + c->tail_length, data, some);
+    look_for_marks(joined, both, t);
+    look_for_marks(data, length, t);
+    if (memmem(joined, both, "[DONE]", 6) || memmem(data, length, "[DONE]", 6)) c->ended = 1;
+    const char *all_of_it = length > KEPT ? data : joined;
+    size_t there = length > KEPT ? length : both;
+    c->tail_length = there < KEPT ? there : KEPT;
+    memcpy(c->tail, all_of_it + there - c->tail_length, c->tail_length);
 }
 
 static void read_head(struct client *c)

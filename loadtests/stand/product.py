@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from redis import Redis
 
-from loadtests.stand.cores import Cores, move
+from loadtests.stand.cores import Cores, move, starting_on
 from loadtests.stand.errors import StandError
 from loadtests.stand.load import Target
 from loadtests.stand.processes import command, descendants
@@ -89,8 +89,10 @@ class Product:
 
 
 @contextmanager
-def product(stores: Stores, upstream_port: int, *, workers: int = 1, **settings: str) -> Iterator[Product]:
-    """A running `up`. To be called by the main thread."""
+def product(
+    stores: Stores, upstream_port: int, cores: Cores | None = None, *, workers: int = 1, **settings: str
+) -> Iterator[Product]:
+    """A running `up`, which had all `cores` to start and keeps to its own then. To be called by the main thread."""
     data_dir = stores.folder / "product"
     environ = {
         "PATH": os.environ["PATH"],
@@ -115,13 +117,17 @@ def product(stores: Stores, upstream_port: int, *, workers: int = 1, **settings:
         stop_seconds=60,
     )
     began = time.monotonic()
-    child = Child(program)
+    with starting_on(cores.measured | cores.rest) if cores is not None else nullcontext():
+        child = Child(program)
     try:
         child.wait_ready()
         took = time.monotonic() - began
         found = _running(data_dir, child.pid)
         assert found is not None
-        yield Product(child, stores.redis_url, found, found.environment["TOLLKEEPER_ADMIN_TOKEN"], took)
+        made = Product(child, stores.redis_url, found, found.environment["TOLLKEEPER_ADMIN_TOKEN"], took)
+        if cores is not None:
+            made.pin(cores)
+        yield made
     finally:
         child.stop()
 

@@ -1,0 +1,61 @@
+"""results/README.md: one section for each measurement whose file is there."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from loadtests.report import speed
+from loadtests.report.table import number, table
+from loadtests.stand import results
+from loadtests.stand.surroundings import Surroundings
+
+_HEAD: Final = (
+    "# Results\n\nWritten by the measurements of loadtests/; each figure is worth what stands beside it.\n"
+)
+
+
+def write(folder: Path) -> Path:
+    """The page, and its pictures."""
+    parts = [_HEAD]
+    for name, (title, section) in _SECTIONS.items():
+        if (found := results.read(folder, name)) is not None:
+            where, told = found
+            parts.append(f"## {title}\n\n{_where(where)}\n\n{section(told, folder)}")
+    page = folder / "README.md"
+    page.write_text("\n".join(parts), "utf-8")
+    return page
+
+
+def _where(where: Surroundings) -> str:
+    return (
+        f"{where.machine}, {where.cores} cores, {where.kernel}; {where.python}; commit {where.commit or 'unknown'}; "
+        f"{where.date}."
+    )
+
+
+def _speed(told: Mapping[str, Any], folder: Path) -> str:
+    drawn = speed.charts(told["figures"])
+    for name, text in drawn.items():
+        (folder / name).write_text(text, "utf-8")
+    pictures = "\n".join(f"![{name}]({name})" for name in drawn)
+    redis = "which syncs each write to the disk" if told["durable"] else "which keeps nothing on the disk"
+    notes = [f"Medians of {told['rounds']} rounds of {told['seconds']:g} s; Redis, {redis}."]
+    if not told["apart"]:
+        notes.append("The machine has too few cores: what is measured shares one with the load.")
+    if told["ready_seconds"]:
+        notes.append(f"From the command to ready, servers up: {told['ready_seconds']:.2f} s.")
+    return f"{' '.join(notes)}\n\n{speed.tables(told['figures'])}\n{pictures}\n"
+
+
+def _workers(told: Mapping[str, Any], _folder: Path) -> str:
+    rows = [[str(each["workers"]), number(each["rate"]), number(each["p99"])] for each in told["figures"]]
+    apart = (
+        "" if told["apart"] else "The machine has too few cores for two workers and what works for them.\n\n"
+    )
+    return f"{apart}{table(['workers', 'calls/s', 'p99 ms'], rows)}"
+
+
+_SECTIONS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any], Path], str]]]] = {
+    "bench": ("Beside its peers", _speed),
+    "workers": ("More workers", _workers),
+}
