@@ -174,7 +174,7 @@ class Proxy:
         epochs = Epochs(redis, roll, Retaking(running, settler, recovery).retake, ttl_ms)
         house = House(
             identities=Identities(
-                ApiKeys(directory.find, hasher, _now),
+                ApiKeys(directory.find, _now),
                 None if trust is None else People(trust.verify, directory.find_person),
                 KnownCallers(directory.find_again, _now),
             ),

@@ -16,7 +16,14 @@ from proxy.meter.multipart import Form
 LABEL_HEADER: Final = b"x-tollkeeper-label"
 _LONGEST_LABEL: Final = 200
 _LONGEST_MODEL: Final = 256
-_BOUNDS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_COUNTS: Final = (
+    ("max_completion_tokens", 0),
+    ("max_tokens", 0),
+    ("max_output_tokens", 0),
+    ("n", 1),
+    ("best_of", 1),
+)
+"""Members that count, and the least that each may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +102,21 @@ def _asked(
     stream = request.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise _wrong("stream", "a boolean")
-    if not isinstance(request.get("stream_options"), dict | None):
+    options = request.get("stream_options")
+    if options is not None and not isinstance(options, dict):
         raise _wrong("stream_options", "an object")
-    for name in _BOUNDS:
-        _check_count(request, name, 0)
-    for name in ("n", "best_of"):
-        _check_count(request, name, 1)
+    for name, least in _COUNTS:
+        if name in request:
+            _check_count(request, name, least)
     return Asked(endpoint, body, request, model, stream is True, label or _cleaned(_label(request)), form)
 
 
 def label_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The caller's label in the header of its own."""
-    return _cleaned(
-        next((value.decode("utf-8", "replace") for name, value in headers if name == LABEL_HEADER), None)
-    )
+    for name, value in headers:
+        if name == LABEL_HEADER:
+            return _cleaned(value.decode("utf-8", "replace"))
+    return None
 
 
 def _model(endpoint: Endpoint, request: Mapping[str, Any]) -> str:

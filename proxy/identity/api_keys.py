@@ -1,13 +1,15 @@
 """API keys to principals."""
 
+import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from hashlib import blake2b
 from time import monotonic
 from typing import Final
 
 from ledger.database import DatabaseUnavailable
-from ledger.keys import PREFIX, KeyHasher
+from ledger.keys import PREFIX
 from proxy.errors import Refusal, invalid_key, unavailable
 from proxy.identity.directory import Entry
 from proxy.identity.lookups import Lookups
@@ -23,23 +25,27 @@ class ApiKeys:
     def __init__(
         self,
         find: Callable[[str], Awaitable[Entry | None]],
-        hasher: KeyHasher,
         now: Callable[[], datetime],
         ticks: Callable[[], float] = monotonic,
     ) -> None:
         self._find = find
-        self._hasher = hasher
         self._now = now
-        # The cache knows keys by their digest, so that a dump of the process holds none.
+        # The cache knows keys by a hash of this process' own, so that a dump of it holds none. It is asked for each
+        # call, and costs a tenth of what the ledger's digest does.
         self._lookups: Lookups[bytes] = Lookups(ticks)
+        self._salt = os.urandom(32)
 
     async def resolve(self, key: str) -> Principal:
         """The caller of this key. Raises Refusal: 401 for a key that does not open, 403 for an organization that
         is switched off, 402 for one without a plan, 503 when the ledger can't be asked."""
         if not key.startswith(PREFIX) or len(key) > _LONGEST_KEY:
             raise _incorrect(key)
+        name = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32, key=self._salt).digest()
+        entry = self._lookups.fresh(name)
+        if entry is not None:
+            return self._judge(key, entry)
         try:
-            entry = await self._lookups.get(self._hasher.digest(key), partial(self._find, key))
+            entry = await self._lookups.get(name, partial(self._find, key))
         except DatabaseUnavailable:
             raise unavailable(
                 "The API key cannot be checked right now. Try again.", "key_check_unavailable"

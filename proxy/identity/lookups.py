@@ -34,6 +34,7 @@ class _Cached:
     entry: Entry
     read_at: float
     looked_at: float
+    fresh_for: float
 
 
 class Lookups(Generic[NameT]):
@@ -57,12 +58,17 @@ class Lookups(Generic[NameT]):
 
         Raises DatabaseUnavailable where the ledger can't be asked and what it said is too old.
         """
-        cached, at = self._cache.get(name), self._ticks()
-        if cached is not None and at - cached.looked_at < min(FRESH_SECONDS, cached.entry.fresh_for):
-            return cached.entry
-        if at - self._unknown.get(name, -math.inf) < FRESH_SECONDS:
-            return None
+        entry = self.fresh(name)
+        if entry is not None or self._ticks() - self._unknown.get(name, -math.inf) < FRESH_SECONDS:
+            return entry
         return await self._look_up(name, find)
+
+    def fresh(self, name: NameT) -> Entry | None:
+        """What the ledger said just now; None where it must be asked."""
+        cached = self._cache.get(name)
+        if cached is not None and self._ticks() - cached.looked_at < cached.fresh_for:
+            return cached.entry
+        return None
 
     def forget(self, organization_id: str) -> None:
         """Something of this organization changed, or maybe of everyone.
@@ -113,7 +119,7 @@ class Lookups(Generic[NameT]):
             self._unknown[name] = at
             _shorten(self._unknown, _UNKNOWN_ENTRIES)
         else:
-            self._cache[name] = _Cached(entry, at, at)
+            self._cache[name] = _Cached(entry, at, at, min(FRESH_SECONDS, entry.fresh_for))
             self._cache.move_to_end(name)
             _shorten(self._cache, _ENTRIES)
 

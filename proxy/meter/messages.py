@@ -24,7 +24,7 @@ class Turn:
     header: str
     text: str = ""
     extra: int = 0
-    headers: list[str] = field(default_factory=list)
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Conversation:
             turn.extra += sum(self._part_tokens(part) for part in content if isinstance(part, Mapping))
         if isinstance(name, str) and name:
             cl100k = self.family.era == "cl100k"
-            turn.headers.append(name if cl100k else f":{name}")
+            turn.headers = (name if cl100k else f":{name}",)
             turn.extra += 1 if cl100k else 0
         self.turns.append(turn)
 

@@ -7,6 +7,7 @@ overheads.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 EncodingName = Literal["cl100k_base", "o200k_base"]
@@ -103,6 +104,7 @@ _FAMILIES: dict[str, Family] = {
 _PREFIXES = sorted(_FAMILIES, key=len, reverse=True)
 
 
+@lru_cache(maxsize=1024)
 def family_of(model: str) -> Family:
     """The family of a model by the longest name it begins with; `ft:BASE:...` counts as BASE, an unknown
     one as gpt-4o."""

@@ -16,6 +16,7 @@ tiktoken overflows its stack on a long run of white space. A cut inside an unbro
 count by a few tokens; a cut at a space doesn't."""
 
 _NEAR = 1024
+_MOST_KNOWN = 20_000
 
 # The rules that split a text before the merges, as tiktoken publishes them (MIT).
 _CL100K_SPLIT = "|".join(
@@ -60,19 +61,35 @@ class Tokenizer:
     Names of special tokens in a text (`<|endoftext|>`) count as the text they are.
     """
 
-    __slots__ = ("_encoding",)
+    __slots__ = ("_encoding", "_known")
 
     def __init__(self, encoding: tiktoken.Encoding) -> None:
         self._encoding = encoding
+        self._known: dict[int, int] = {}
 
     @property
     def name(self) -> str:
         return self._encoding.name
 
     def count(self, text: str) -> int:
-        """How many tokens `text` is."""
+        """How many tokens `text` is.
+
+        Prompts repeat: roles always, and an application's instructions before each of its questions. What is
+        remembered of a text is Python's hash of it, 64 bits under a key of this process' own.
+        """
+        if not text:
+            return 0
+        name = hash(text)
+        count = self._known.get(name)
+        if count is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            count = self._known[name] = self._counted(text)
+        return count
+
+    def _counted(self, text: str) -> int:
         if len(text) <= LONGEST_PIECE:
-            return len(self._encoding.encode_ordinary(text)) if text else 0
+            return len(self._encoding.encode_ordinary(text))
         return sum(len(self._encoding.encode_ordinary(piece)) for piece in _pieces(text))
 
 

@@ -62,7 +62,7 @@ async def ledger(house: System) -> AsyncIterator[Ledger]:
 
 @pytest.fixture
 def keys(ledger: Ledger, clock: Clock) -> ApiKeys:
-    return ApiKeys(ledger.find, HASHER, _now, clock)
+    return ApiKeys(ledger.find, _now, clock)
 
 
 def _now() -> datetime:
@@ -250,7 +250,7 @@ async def test_an_expiry_is_judged_at_every_request(house: System, ledger: Ledge
     soon = _now() + timedelta(seconds=60)
     await house.execute("update api_key set expires_at = $2 where id = $1", tenant.key_id, soon)
     at = [_now()]
-    keys = ApiKeys(ledger.find, HASHER, lambda: at[0])
+    keys = ApiKeys(ledger.find, lambda: at[0])
     await keys.resolve(tenant.key)
     at[0] = soon
     assert await refused(keys, tenant.key) == 401
