@@ -254,6 +254,15 @@ class PriceList:
                 return price if price.valid_until is None or at < price.valid_until else None
         return None
 
+    def changes_after(self, model: str, at: datetime) -> datetime | None:
+        """When another price applies to `model`, or none any more; None where nothing is known to change."""
+        turns = (
+            turn
+            for price in self._remembered.get(model, ())
+            for turn in (price.valid_from, price.valid_until)
+        )
+        return min((turn for turn in turns if turn is not None and turn > at), default=None)
+
     def _find(self, model: str) -> tuple[Price, ...]:
         parts = model.split(":")
         name = ":".join(parts[:2]) if parts[0] == "ft" and len(parts) > 2 else model

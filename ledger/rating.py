@@ -197,7 +197,7 @@ class Tariff:
     ) -> tuple[int, int]:
         """What the customer pays, in nano-units of the plan's currency, and the part of it that is for tokens; each
         rounded half to even once."""
-        sheet, per = self._selling(price.model, price.sheet(service_tier, usage.input_tokens), usd_per_eur)
+        sheet, per = self.selling(price.model, price.sheet(service_tier, usage.input_tokens), usd_per_eur)
         tokens = sum(map(mul, _tokens(usage), sheet.tokens))
         of_tokens = half_even(tokens, per)
         rest = _weigh((), usage.quantities, sheet) if usage.quantities else sheet.per_request
@@ -215,11 +215,12 @@ class Tariff:
     ) -> int:
         """The most that `price` can come to within these counts, rounded up; terms as for the cost's."""
         return max(
-            _most(input_tokens, output_tokens, quantities, *self._selling(price.model, sheet, usd_per_eur))
+            _most(input_tokens, output_tokens, quantities, *self.selling(price.model, sheet, usd_per_eur))
             for sheet in _sheets_up_to(price, input_tokens, service_tier)
         )
 
-    def _selling(self, model: str, sheet: Sheet, usd_per_eur: Decimal) -> tuple[Sheet, int]:
+    def selling(self, model: str, sheet: Sheet, usd_per_eur: Decimal) -> tuple[Sheet, int]:
+        """`sheet` as it is sold, and what its sums are divided by to be nano-units of the plan's currency."""
         key = (model, sheet, usd_per_eur)
         sold = self._sold.get(key)
         if sold is None:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -14,10 +14,12 @@ from ledger.exchange import ExchangeRateError, ExchangeRates, Rate, nano_usd_to_
 from ledger.prices import Price, PriceList
 from ledger.rating import Tariff, cost, unpriced
 from ledger.usage import Usage
+from proxy.plain_rates import PlainRates
 from proxy.record.money import FREE, Money
 
 _REFRESH_SECONDS: Final = 60.0
 _ANY_OUTPUT: Final = 10**9
+_MOST_QUOTES: Final = 4096
 _FASTEST: Final = "ultrafast"
 _FASTER: Final = frozenset({"fast", _FASTEST})
 _NOTHING: Final[Mapping[str, int]] = {}
@@ -32,6 +34,12 @@ class Quote:
     tariff: Tariff
     rate: Rate
     service_tier: str = "default"
+    plain: PlainRates | None = field(init=False, repr=False, compare=False)
+    """None where nothing has a price."""
+
+    def __post_init__(self) -> None:
+        plain = None if self.entry is None else PlainRates(self.entry, self.tariff, self.rate, self._tier)
+        object.__setattr__(self, "plain", plain)
 
     @property
     def usd_per_eur(self) -> Decimal:
@@ -52,15 +60,17 @@ class Quote:
         return None if self.entry is None else self.entry.ref
 
     def money(self, usage: Usage) -> Money:
-        if self.entry is None:
+        if self.entry is None or self.plain is None:
             return FREE
+        if self.plain.holds_for(usage):
+            return self.plain.money(usage.input_tokens, usage.cached_input_tokens, usage.output_tokens)
         cost_usd = cost(usage, self.entry, service_tier=self._tier)
         price, of_tokens = self.tariff.price(usage, self.entry, self.usd_per_eur, service_tier=self._tier)
         return Money(cost_usd, nano_usd_to_eur(cost_usd, self.rate), price, self._in_eur(price), of_tokens)
 
     def served(self, tier: str | None) -> "Quote":
         """By the service tier that an answer names, else by the one that was asked for."""
-        return self if tier is None else replace(self, service_tier=tier)
+        return self if tier is None or tier == self.service_tier else replace(self, service_tier=tier)
 
     @property
     def held(self) -> "Quote":
@@ -78,8 +88,10 @@ class Quote:
 
     def most(self, input_tokens: int, output_tokens: int, quantities: Mapping[str, int] = _NOTHING) -> int:
         """An upper bound of the selling price, in nano-units of the plan's currency."""
-        if self.entry is None:
+        if self.entry is None or self.plain is None:
             return 0
+        if not output_tokens and not quantities and input_tokens <= self.plain.up_to:
+            return self.plain.most(input_tokens)
         return self.tariff.upper_bound(
             input_tokens,
             output_tokens,
@@ -94,6 +106,8 @@ class Quote:
 
         Over sheets of prices `most` is convex, so its chord up to more tokens than any answer has lies above it.
         """
+        if self.plain is not None and input_tokens <= self.plain.up_to:
+            return self.plain.most_per_output
         return -(-(self.most(input_tokens, _ANY_OUTPUT) - self.most(input_tokens, 0)) // _ANY_OUTPUT)
 
     def output_money(self, input_tokens: int, *, spoken: bool = False) -> Money:
@@ -126,6 +140,8 @@ class PriceBook:
         self._now = now
         self._prices: PriceList | None = None
         self._rates: ExchangeRates | None = None
+        self._quotes: dict[tuple[str, int, str], tuple[datetime, datetime, Quote]] = {}
+        """By model, tariff (which its quotes keep alive) and tier: from when until when each is right."""
 
     @property
     def known(self) -> bool:
@@ -138,6 +154,7 @@ class PriceBook:
             rates = await connection.fetch("select * from exchange_rate where currency = 'USD'")
         self._prices = PriceList.from_rows(prices)
         self._rates = ExchangeRates.from_rows(rates)
+        self._quotes.clear()
 
     async def keep_fresh(self, changed: asyncio.Event) -> None:
         """Reads again every minute, and when something in the ledger changed. Runs until cancelled."""
@@ -155,11 +172,29 @@ class PriceBook:
 
     def quote(self, model: str, tariff: Tariff, service_tier: str, at: datetime | None = None) -> Quote:
         """By the prices and the rate of `at`, else of now. Raises LookupError before they were read."""
+        if at is not None:
+            return self._quote(model, tariff, service_tier, at)
+        now, name = self._now(), (model, id(tariff), service_tier)
+        remembered = self._quotes.get(name)
+        if remembered is not None and remembered[0] <= now < remembered[1]:
+            return remembered[2]
+        quote = self._quote(model, tariff, service_tier, now)
+        if len(self._quotes) >= _MOST_QUOTES:
+            self._quotes.clear()
+        self._quotes[name] = now, self._until(model, now), quote
+        return quote
+
+    def _quote(self, model: str, tariff: Tariff, service_tier: str, at: datetime) -> Quote:
         if self._prices is None or self._rates is None:
             raise LookupError("no prices yet")
-        at = at or self._now()
         try:
             rate = self._rates.rate_for(at.date())
         except ExchangeRateError as error:
             raise LookupError(str(error)) from None
         return Quote(self._prices.price_for(model, at) if model else None, tariff, rate, service_tier)
+
+    def _until(self, model: str, at: datetime) -> datetime:
+        """The end of the day, whose rate it is, or when another price applies."""
+        day_ends = datetime.combine(at.date() + timedelta(days=1), time(), UTC)
+        changes = None if self._prices is None else self._prices.changes_after(model, at)
+        return day_ends if changes is None else min(day_ends, changes)

@@ -17,13 +17,31 @@ from proxy.measures import Measures
 from proxy.pricing import Quote
 
 _SOUND: Final = "input_audio"
+_SOUND_IN_BYTES: Final = _SOUND.encode()
 _log = structlog.get_logger(__name__)
 
 
 def check_kinds(asked: Asked, foreseen: Foreseen, quote: Quote, principal: Principal) -> None:
     """Raises Refusal 402 that names what the call asks for and the model has no rate for, unless the plan allows it."""
-    if asked.endpoint.costs:
+    if asked.endpoint.costs and not _is_plain(asked, foreseen, quote):
         check_rates(asked.model, asked_for(asked.request, foreseen), quote, principal)
+
+
+def _is_plain(asked: Asked, foreseen: Foreseen, quote: Quote) -> bool:
+    """Whether nothing but text is read and written, and the model has rates for both: told without looking into each
+    message."""
+    listed = frozenset() if quote.entry is None else quote.entry.sheet(quote.service_tier, 0).listed
+    return (
+        not foreseen.quantities
+        and "input" in listed
+        and "output" in listed
+        and not foreseen.sunk.audio_input_tokens
+        and not foreseen.sunk.audio_output_tokens
+        and "modalities" not in asked.request
+        and quote.service_tier == "default"
+        and _SOUND_IN_BYTES not in asked.body
+        and b"\\u" not in asked.body
+    )
 
 
 def check_rates(model: str, usage: Usage, quote: Quote, principal: Principal) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from types import NoneType
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ _PLAIN: Final = tuple(
     for field in fields(UsageRecord)
     if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects", "stored", "freed", _OF_TOKENS)
 )
+_PLAIN_VALUES: Final = attrgetter(*_PLAIN)
+_COUNTS: Final = attrgetter(*TOKENS)
 NAMES: Final = (*_PLAIN, _OF_TOKENS, "occurred_at", "usd_per_eur")
 """Of a record's members, those that are plain values."""
 
@@ -30,13 +33,13 @@ class UnreadableRecord(ValueError):
 
 def flat(record: UsageRecord) -> dict[str, Any]:
     """The record as plain values: times in unix microseconds, decimals as strings."""
-    form: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
+    form: dict[str, Any] = dict(zip(_PLAIN, _PLAIN_VALUES(record), strict=True))
     form["v"] = _VERSION
     form[_OF_TOKENS] = record.price_nano_tokens
     form["occurred_at"] = round(record.occurred_at.timestamp() * 1_000_000)
     form["usd_per_eur"] = str(record.usd_per_eur)
     usage = record.usage
-    form["tokens"] = {name: amount for name in TOKENS if (amount := getattr(usage, name))}
+    form["tokens"] = {name: amount for name, amount in zip(TOKENS, _COUNTS(usage), strict=True) if amount}
     if usage.quantities:
         form["quantities"] = dict(usage.quantities)
     if record.objects:

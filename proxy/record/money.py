@@ -1,11 +1,9 @@
 """What something costs and sells for."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(NamedTuple):
     """Nano-units: what the provider charges in USD and EUR, the selling price in the plan's currency and in EUR, and
     the part of the selling price that is for tokens."""
 

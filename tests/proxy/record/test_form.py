@@ -66,7 +66,7 @@ def test_a_draft_is_read_as_it_was_written() -> None:
 def test_of_a_draft_that_says_no_part_for_tokens_an_output_tokens_price_is_for_the_token() -> None:
     earlier = orjson.loads(draft.write(Draft(RECORD, (), OUTPUT)))
     del earlier["output_of_tokens"]
-    assert draft.read(orjson.dumps(earlier)).output_money == replace(OUTPUT, price_tokens=4)
+    assert draft.read(orjson.dumps(earlier)).output_money == OUTPUT._replace(price_tokens=4)
 
 
 def test_what_was_delivered_before_a_proxy_died_is_part_of_the_price_for_tokens() -> None:
