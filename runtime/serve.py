@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 
+from runtime import heap
 from runtime.exits import stop_on_signal
 from runtime.http_protocol import HttpProtocol
 
@@ -30,6 +31,10 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # Ours to handle: uvicorn would end the process by the signal again, and never with exit code 0.
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        heap.settle()
 
 
 async def serve(
