@@ -109,6 +109,9 @@ class Call:
         finally:
             self._house.running.remove(self)
             self._gone.cancel()
+            if isinstance(self._exchange, Forwarding):
+                self._exchange.let_go()
+            self._exchange = None
 
     # -- What happens to the call
 

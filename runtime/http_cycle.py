@@ -50,6 +50,21 @@ class Cycle(RequestResponseCycle):
         self._told = False
         self._gone: asyncio.Future[None] | None = None
 
+    async def run_asgi(self, app: Any) -> None:
+        """Raises nothing but for cancellation. An application that leaves its answer unfinished cuts its client off."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception:
+            self.logger.exception("the application failed")
+        finally:
+            if not self.response_started and not self.disconnected:
+                self.answer(500, ((b"content-length", b"0"), (b"connection", b"close")), b"")
+            elif not self.response_complete and not self.disconnected:
+                self.transport.close()
+            # What refers to one another parts, so that it goes at once instead of waiting for the collector.
+            scope: Any = {"method": self.scope["method"]}
+            self.scope, self.on_response = scope, _nothing
+
     # The request
 
     def came(self, data: bytes) -> int:
@@ -198,3 +213,6 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+def _nothing() -> None: ...

@@ -33,7 +33,7 @@ class Attempt:
         # Once an answer is passed on, its pieces go to the caller's sink without a detour.
         self.on_body: Callable[[bytes], None] = self._keep
         self.on_end: Callable[[], None] = self._complete
-        self._owner = owner
+        self._owner: Attempts | None = owner
         self._head: tuple[int, bytes, list[Header]] = (0, b"", [])
         self._kept: list[bytes] = []
         self._size = 0
@@ -46,10 +46,11 @@ class Attempt:
 
     def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
         self._head = (status, reason, headers)
-        self._owner.answered(self, status, headers)
+        if self._owner is not None:
+            self._owner.answered(self, status, headers)
 
     def on_failure(self, error: UpstreamFailure) -> None:
-        if not self.is_set_aside:
+        if self._owner is not None and not self.is_set_aside:
             self._owner.failed(self, error)
 
     def pass_on(self, sink: Sink) -> None:
@@ -77,6 +78,11 @@ class Attempt:
         if self.exchange is not None:
             self.exchange.close()
 
+    def let_go(self) -> None:
+        """Nobody is told anything any more."""
+        self._owner = None
+        self.on_body, self.on_end = _unheard, _ended_unheard
+
     def _keep(self, data: bytes) -> None:
         self._kept.append(data)
         self._size += len(data)
@@ -86,3 +92,9 @@ class Attempt:
 
     def _complete(self) -> None:
         self._is_complete = True
+
+
+def _unheard(_: bytes) -> None: ...
+
+
+def _ended_unheard() -> None: ...

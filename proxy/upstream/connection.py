@@ -254,6 +254,7 @@ class Connection(asyncio.Protocol):
             if exchange.paused:
                 self.resume()
             self._exchange = None
+            self._reader.mute()
             self._carried += 1
             self._owner.released(self)
         else:

@@ -1,6 +1,6 @@
 """One request and its answer."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.upstream.failure import FailureKind, UpstreamFailure
 from proxy.upstream.request import Body, Header
@@ -20,6 +20,20 @@ class Sink(Protocol):
 
     def on_failure(self, error: UpstreamFailure) -> None:
         """There will be no (more) answer."""
+
+
+class _Nobody:
+    def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None: ...
+
+    def on_body(self, data: bytes) -> None: ...
+
+    def on_end(self) -> None: ...
+
+    def on_failure(self, error: UpstreamFailure) -> None: ...
+
+
+NOBODY: Final = _Nobody()
+"""The sink of what is over."""
 
 
 class Carrier(Protocol):
@@ -90,10 +104,12 @@ class Exchange:
         if not self.done:
             self.done = True
             self.carrier = None
-            self.sink.on_end()
+            sink, self.sink = self.sink, NOBODY
+            sink.on_end()
 
     def fail(self, kind: FailureKind, detail: str) -> None:
         if not self.done:
             self.done = True
             self.carrier = None
-            self.sink.on_failure(UpstreamFailure(kind, detail, self.sent, self.response_started))
+            sink, self.sink = self.sink, NOBODY
+            sink.on_failure(UpstreamFailure(kind, detail, self.sent, self.response_started))

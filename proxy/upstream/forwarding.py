@@ -92,6 +92,11 @@ class Forwarding:
             if attempt is not None:
                 attempt.close()
 
+    def let_go(self) -> None:
+        """To be called last: it is over, or closed. What refers to one another here parts, so that it goes at once
+        instead of waiting for the collector of cycles."""
+        self._attempt.let_go()
+
     def pause(self) -> None:
         if self._attempt.exchange is not None:
             self._attempt.exchange.pause()
