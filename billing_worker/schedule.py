@@ -16,15 +16,23 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from billing_worker.job import Job
+from billing_worker.jobs.expiries import expiries
 from billing_worker.jobs.job_history import job_history
 from billing_worker.jobs.partitions import partitions
+from billing_worker.jobs.plan_limits import plan_limits
+from billing_worker.jobs.quota_warnings import quota_warnings
 from billing_worker.jobs.send_notices import send_notices
+from billing_worker.jobs.storage import storage
 from billing_worker.times import Cron, Every
 
 JOBS: Mapping[str, Job] = MappingProxyType(
     {
         "job_history": Job(Cron("17 3 * * *"), job_history),
         "partitions": Job(Every(timedelta(hours=1)), partitions),
+        "expiries": Job(Cron("15 6 * * *"), expiries),
+        "plan_limits": Job(Cron("0 6 * * *"), plan_limits, bound=timedelta(hours=1)),
+        "quota_warnings": Job(Every(timedelta(minutes=5)), quota_warnings),
+        "storage": Job(Cron("0 4 * * *"), storage),
         "send_notices": Job(Every(timedelta(minutes=1)), send_notices),
     }
 )

@@ -66,6 +66,16 @@ async def free(connection: Connection, teller: Teller, objects: Sequence[Freed])
     )
 
 
+async def kept(connection: Connection, organization_id: str, at: datetime) -> int:
+    """Bytes kept at `at`, of all that the ledger was told."""
+    found = await connection.fetchval(
+        "select coalesce(sum(bytes), 0)::bigint from upstream_object where organization_id = $1 and bytes > 0"
+        " and (expires_at is null or expires_at > $2) and deleted_at is null",
+        *(organization_id, at),
+    )
+    return int(found)
+
+
 async def total(
     connection: Connection,
     organization_id: str,

@@ -12,10 +12,12 @@ MOST_ALERTS = 100
 
 
 async def send_notices(context: Context, at: datetime) -> Report:
-    """Queues each open alert once for the administrators, and empties the outbox."""
+    """Queues each open alert but mere information once for the administrators, and empties the outbox."""
     told = 0
     async with transaction(context.pool) as connection:
         for alert in await alerts.listing(connection, ended=False, limit=MOST_ALERTS):
+            if alert.severity == "info":
+                continue
             queued = await notifications.queue(
                 connection,
                 kind="admin_alert",
