@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+from config.way_out import WebProxy
 from proxy.upstream.origin import Origin
-from proxy.upstream.way_out import WebProxy
 
 Connector: TypeAlias = Callable[
     [Origin, ssl.SSLContext | None, Callable[[], asyncio.Protocol]], Awaitable[None]

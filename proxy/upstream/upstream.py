@@ -8,6 +8,7 @@ import structlog
 from config.settings import Outbound
 from config.upstreams.schema import Breaker as BreakerLimits
 from config.upstreams.schema import Entry
+from config.way_out import proxy_for
 from proxy.upstream.address import socket_target, target
 from proxy.upstream.alias import renamed, renamed_in_form
 from proxy.upstream.breaker import Breaker, Pass, State
@@ -17,7 +18,6 @@ from proxy.upstream.headers import request_headers
 from proxy.upstream.origin import Origin
 from proxy.upstream.pool import Pool
 from proxy.upstream.request import Body, Header
-from proxy.upstream.way_out import proxy_for
 from proxy.upstream.websocket import Dial, Socket, open_socket
 
 _LONGEST_REST: Final = 60.0

@@ -1,14 +1,14 @@
 """Checks of those whose access tokens are accepted."""
 
+from config.outbound_client import open_client
 from config.settings import Settings
-from proxy.identity.tokens.client import open_client
-from proxy.identity.tokens.issuer import Issuer, KeysUnavailable
+from proxy.identity.tokens.issuer import FETCH_SECONDS, Issuer, KeysUnavailable
 from runtime.doctor.finding import Finding, bad, good
 
 
 async def issuers(settings: Settings) -> list[Finding]:
     keycloak = settings.keycloak
-    async with open_client(settings.outbound) as client:
+    async with open_client(settings.outbound, FETCH_SECONDS) as client:
         return [await _issuer(Issuer(name, client, keycloak.internal_url)) for name in keycloak.issuers]
 
 

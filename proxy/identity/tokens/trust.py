@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from config.outbound_client import open_client
 from config.settings import Settings
-from proxy.identity.tokens.client import open_client
-from proxy.identity.tokens.issuer import Issuer
+from proxy.identity.tokens.issuer import FETCH_SECONDS, Issuer
 from proxy.identity.tokens.keyring import KeyRing
 from proxy.identity.tokens.verifier import Verifier
 
@@ -16,7 +16,7 @@ class Trust:
 
     def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
         keycloak = settings.keycloak
-        self._client = open_client(settings.outbound)
+        self._client = open_client(settings.outbound, FETCH_SECONDS)
         self.issuers = keycloak.issuers
         issuers = [Issuer(name, self._client, keycloak.internal_url) for name in keycloak.issuers]
         self._rings = [KeyRing(issuer.name, issuer.keys) for issuer in issuers]

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from config.settings import load_settings
+from config.way_out import WebProxy
 from proxy.upstream.connect import through
 from proxy.upstream.origin import Origin
 from proxy.upstream.pool import Pool
 from proxy.upstream.upstream import ClientRequest, Upstream
-from proxy.upstream.way_out import WebProxy
 from tests.proxy.upstream.certificate import server_context, trusting_context
 from tests.proxy.upstream.raw_server import OK, Behaviour, Peer, RawServer, answering
 from tests.proxy.upstream.recorder import Recorder

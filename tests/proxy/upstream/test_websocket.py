@@ -11,9 +11,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.utils import accept_key
 
 from config.upstreams.schema import Timeouts
+from config.way_out import WebProxy
 from proxy.upstream.connect import Connector, connect, through
 from proxy.upstream.origin import Origin
-from proxy.upstream.way_out import WebProxy
 from proxy.upstream.websocket import LARGEST_MESSAGE, Closed, Dial, Refused, Socket, Unreachable, open_socket
 from tests.proxy.upstream.certificate import server_context, trusting_context
 from tests.proxy.upstream.raw_server import Peer, RawServer

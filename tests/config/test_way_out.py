@@ -3,8 +3,8 @@ import base64
 import pytest
 
 from config.settings import SettingsError, load_settings
+from config.way_out import WebProxy, proxy_for
 from proxy.upstream.origin import Origin
-from proxy.upstream.way_out import WebProxy, proxy_for
 
 BOTH = {"HTTPS_PROXY": "http://proxy.example:3128", "http_proxy": "plain.example"}
 

@@ -3,10 +3,23 @@
 import base64
 import ipaddress
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from config.settings import Outbound
-from proxy.upstream.origin import Origin
+
+
+class Origin(Protocol):
+    """A server that is to be reached."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def tls(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from config.outbound_client import open_client
 from config.settings import load_settings
-from proxy.identity.tokens.client import open_client
-from proxy.identity.tokens.issuer import Issuer, KeysUnavailable
+from proxy.identity.tokens.issuer import FETCH_SECONDS, Issuer, KeysUnavailable
 from proxy.identity.tokens.signing_keys import SigningKey
 from proxy.upstream.origin import Origin
 from tests.keycloak import Key, Realm
@@ -32,7 +32,7 @@ async def start() -> AsyncIterator[Start]:
 
 
 async def read(issuer: str, **environ: str) -> dict[str, SigningKey]:
-    async with open_client(load_settings(environ).outbound) as client:
+    async with open_client(load_settings(environ).outbound, FETCH_SECONDS) as client:
         return await Issuer(issuer, client).keys()
 
 

@@ -1,18 +1,30 @@
-"""The HTTP client that issuers are read with: on the same ways out as upstreams are, by the same authorities."""
+"""The HTTP client for whatever is no upstream: on the same ways out as those, by the same authorities."""
 
 import ssl
+from typing import NamedTuple
 
 import httpx
 
 from config.settings import Outbound
-from proxy.identity.tokens.issuer import FETCH_SECONDS
-from proxy.upstream.origin import Origin
-from proxy.upstream.way_out import WebProxy, proxy_for
+from config.way_out import WebProxy, proxy_for
 
 
-def open_client(outbound: Outbound) -> httpx.AsyncClient:
-    """Servers are verified against the system's authorities. Follows no redirects. To be closed."""
-    return httpx.AsyncClient(transport=_WaysOut(outbound), timeout=FETCH_SECONDS, trust_env=False)
+def open_client(outbound: Outbound, seconds: float) -> httpx.AsyncClient:
+    """Each wait lasts `seconds` at most. Servers are verified by the system's authorities. Follows no redirects. To be
+    closed.
+    """
+    return httpx.AsyncClient(transport=_WaysOut(outbound), timeout=seconds, trust_env=False)
+
+
+class _Place(NamedTuple):
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def of(cls, url: httpx.URL) -> "_Place":
+        tls = url.scheme == "https"
+        return cls(url.raw_host.decode("ascii"), url.port or (443 if tls else 80), tls)
 
 
 class _WaysOut(httpx.AsyncBaseTransport):
@@ -22,7 +34,7 @@ class _WaysOut(httpx.AsyncBaseTransport):
         self._transports: dict[WebProxy | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = proxy_for(Origin.parse(str(request.url.copy_with(query=None))), self._outbound)
+        proxy = proxy_for(_Place.of(request.url), self._outbound)
         if proxy not in self._transports:
             self._transports[proxy] = self._open(proxy)
         return await self._transports[proxy].handle_async_request(request)
