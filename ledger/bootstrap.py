@@ -44,7 +44,7 @@ async def bootstrap(pool: Pool, hasher: KeyHasher, *, now: datetime, demo_key: s
     rates = ExchangeRates.load(_CONFIG / "prices" / "exchange_rates.csv")
     async with transaction(pool) as connection:
         await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
-        made = [terms.name for terms in examples if await _plan(connection, terms)]
+        made = [terms.name for terms in examples if await _plan(connection, terms, now)]
         for ref in await price_rows.store(connection, price_list):
             log.warning("the ledger keeps a price of its own for %s", ref)
         await exchange.store(connection, rates)
@@ -58,10 +58,10 @@ def example_plans() -> list[PlanTerms]:
     return [PlanTerms.model_validate(entry) for entry in content]
 
 
-async def _plan(connection: Connection, terms: PlanTerms) -> bool:
+async def _plan(connection: Connection, terms: PlanTerms, now: datetime) -> bool:
     if await plans.by_name(connection, terms.name) is not None:
         return False
-    await plans.create(connection, ACTOR, terms)
+    await plans.create(connection, ACTOR, terms, at=now)
     return True
 
 

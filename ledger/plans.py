@@ -1,5 +1,6 @@
 """Plans: what an organization may use, and what that costs it."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     field_validator,
 )
 
@@ -18,8 +20,9 @@ from ledger.errors import ConflictError, NotFoundError
 from ledger.ids import new_id
 from ledger.limits import UNLIMITED, Count, Limits
 from ledger.pages import Slice
-from ledger.rating import PriceRule
+from ledger.price_rules import PriceRule, separable
 from ledger.records import Instant, Name, Price, Record, decimal_text, plain_text
+from ledger.terms import OveragePrice, Sla, VolumeDiscount, rising
 
 Pattern = Annotated[
     str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(plain_text)
@@ -50,6 +53,14 @@ class PlanTerms(Record):
     endpoints: tuple[Pattern, ...] | None = Field(None, max_length=1000)
     on_redis_loss: Literal["refuse", "bounded"] = "refuse"
     unpriced_models: Literal["refuse", "allow"] = "refuse"
+    trial_days: int = Field(0, ge=0, le=3650, strict=True, description="days at the start that cost nothing")
+    setup_fee: Price = Decimal(0)
+    minimum_spend: Price = Field(Decimal(0), description="per month; what is missing to it is charged")
+    volume_discounts: Annotated[tuple[VolumeDiscount, ...], AfterValidator(rising)] = Field((), max_length=50)
+    overage_price: OveragePrice | None = None
+    stream_minute_price: Price = Decimal(0)
+    traffic_gb_price: Price = Field(Decimal(0), description="for 10^9 bytes of bodies, both ways")
+    sla: Sla | None = None
     active: bool = Field(True, strict=True)
 
     @field_validator("price_rules")
@@ -57,7 +68,17 @@ class PlanTerms(Record):
     def _plain_rules(cls, rules: tuple[PriceRule, ...]) -> tuple[PriceRule, ...]:
         for rule in rules:
             plain_text(rule.model)
-        return rules
+        return separable(rules)
+
+    @field_validator("overage_price")
+    @classmethod
+    def _only_where_there_is_a_quota(
+        cls, price: OveragePrice | None, info: ValidationInfo
+    ) -> OveragePrice | None:
+        bills = info.data.get("overage") == "bill" and info.data.get("monthly_quota") != UNLIMITED
+        if price is not None and not bills:
+            raise ValueError("needs a 'monthly_quota', and 'overage' to be 'bill'")
+        return price
 
 
 class Plan(PlanTerms):
@@ -84,6 +105,10 @@ def _arguments(terms: PlanTerms) -> list[Any]:
     values["price_rules"] = [
         rule.model_dump(mode="json", exclude_defaults=True) for rule in terms.price_rules
     ]
+    values["volume_discounts"] = [discount.model_dump(mode="json") for discount in terms.volume_discounts]
+    for name in ("overage_price", "sla"):
+        term = getattr(terms, name)
+        values[name] = None if term is None else term.model_dump(mode="json")
     return list(values.values())
 
 
@@ -94,11 +119,22 @@ async def _write(connection: Connection, query: str, name: str, *arguments: Any)
         raise ConflictError(f"there is a plan named '{name}' already", "name") from None
 
 
-async def create(connection: Connection, actor: str, terms: PlanTerms) -> Plan:
+async def _remember(connection: Connection, plan_id: str, terms: PlanTerms, at: datetime | None) -> None:
+    """The plan has these terms from `at` (None: the database's now) on; never before those that it had."""
+    await connection.execute(
+        "insert into plan_terms (plan_id, valid_from, terms)"
+        " select $1, greatest(coalesce($3, now()), max(valid_from) + interval '1 microsecond'), $2::jsonb"
+        " from plan_terms where plan_id = $1",
+        *(plan_id, terms.model_dump(mode="json"), at),
+    )
+
+
+async def create(connection: Connection, actor: str, terms: PlanTerms, *, at: datetime | None = None) -> Plan:
     """Raises ConflictError where the name is taken."""
     places = ", ".join(f"${number}" for number in range(1, len(_FIELDS) + 2))
     query = f"insert into plan (id, {', '.join(_FIELDS)}) values ({places}) returning *"
     plan = await _write(connection, query, terms.name, new_id("plan"), *_arguments(terms))
+    await _remember(connection, plan.id, terms, at)
     await audit.write(connection, actor, "plan.create", plan.id, terms.model_dump(mode="json"))
     return plan
 
@@ -116,8 +152,10 @@ async def by_name(connection: Connection, name: str) -> Plan | None:
     return Plan.maybe(row)
 
 
-async def change(connection: Connection, actor: str, plan_id: str, changes: dict[str, Any]) -> Plan:
-    """Sets the named fields; of `limits` only the named ones.
+async def change(
+    connection: Connection, actor: str, plan_id: str, changes: dict[str, Any], *, at: datetime | None = None
+) -> Plan:
+    """Sets the named fields from `at` (None: the database's now) on; of `limits` only the named ones.
 
     Raises NotFoundError, ConflictError for a name that is taken or the currency of a plan in use, and
     pydantic's ValidationError for values that make no plan.
@@ -134,6 +172,7 @@ async def change(connection: Connection, actor: str, plan_id: str, changes: dict
     settings = ", ".join(f"{name} = ${number}" for number, name in enumerate(_FIELDS, 2))
     query = f"update plan set updated_at = now(), {settings} where id = $1 returning *"
     plan = await _write(connection, query, terms.name, plan_id, *_arguments(terms))
+    await _remember(connection, plan_id, terms, at)
     detail = terms.model_dump(mode="json", include=set(changes))
     await audit.write(connection, actor, "plan.change", plan_id, detail)
     return plan

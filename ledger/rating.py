@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from operator import mul
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
+from ledger.price_rules import MICRO, PriceRule
 from ledger.prices import SCALE, TOKEN_KINDS, Price, Sheet, scaled
 from ledger.usage import Usage
 
@@ -136,43 +134,6 @@ def _most(
     return -(-(dearest + _weigh((), quantities, sheet)) // per)
 
 
-def _from_text(value: object) -> object:
-    if isinstance(value, float | bool):
-        raise ValueError('give a decimal as a string, such as "1.20"')  # noqa: TRY004 - pydantic wants ValueError
-    return value
-
-
-Factor = Annotated[Decimal, BeforeValidator(_from_text), Field(ge=0, le=10_000, decimal_places=6)]
-Kind = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9_]*)$", max_length=64)]
-
-
-class PriceRule(BaseModel):
-    """One rule of a plan: for models and kinds of unit, a `markup` on cost or a `rate` of the plan's own.
-
-    `model` is a name or a pattern with `*`. `rate` is in the plan's currency for what a rate of the kind
-    counts (a million tokens, a minute, a piece); with kind `*` it is for all tokens, a markup for everything.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: Annotated[str, Field(min_length=1, max_length=200)] = "*"
-    kind: Kind = "*"
-    markup: Factor | None = None
-    rate: Factor | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.markup is None) == (self.rate is None):
-            raise ValueError("a price rule has either a markup or a rate")
-        return self
-
-    def applies(self, model: str, kind: str) -> bool:
-        return (
-            self.kind == kind or (self.kind == "*" and (self.rate is None or kind in TOKEN_KINDS))
-        ) and fnmatchcase(model, self.model)
-
-
-_MICRO: Final = 10**6
 _AT_COST: Final = PriceRule(markup=Decimal(1))
 _REMEMBERED: Final = 1024
 
@@ -180,6 +141,7 @@ _REMEMBERED: Final = 1024
 @dataclass(frozen=True, slots=True)
 class Tariff:
     """A plan's selling prices. The first rule for the model and kind decides; without one, cost is passed on.
+    Of tiers it is the dearest, so that no limit is too low: what the period's sum makes of it is rated later.
 
     `price_per_request` is added to each record, in the plan's currency. A model that a plan lets through
     without a price is a Price without rates: it costs nothing, and rules with a `rate` still sell it.
@@ -241,13 +203,13 @@ class Tariff:
         def of(kind: str, cost_rate: int, extra: int = 0) -> int:
             rule = next((rule for rule in self.rules if rule.applies(model, kind)), _AT_COST)
             own = extra
-            if rule.rate is not None:
-                own += scaled(rule.rate, kind)
+            if (rate := rule.highest_rate) is not None:
+                own += scaled(rate, kind)
                 cost_rate = 0
-            micro = int((rule.markup or Decimal()) * _MICRO)
-            return cost_rate * micro * plan_units + own * _MICRO * dollars
+            micro = int((rule.highest_markup or Decimal()) * MICRO)
+            return cost_rate * micro * plan_units + own * MICRO * dollars
 
-        own_pieces = {rule.kind for rule in self.rules if rule.rate is not None} - {
+        own_pieces = {rule.kind for rule in self.rules if rule.highest_rate is not None} - {
             "*",
             "per_request",
             *TOKEN_KINDS,
@@ -258,4 +220,4 @@ class Tariff:
             pieces={kind: of(kind, sheet.pieces.get(kind, 0)) for kind in own_pieces | sheet.pieces.keys()},
             listed=sheet.listed,
         )
-        return sold, SCALE * _MICRO * dollars
+        return sold, SCALE * MICRO * dollars

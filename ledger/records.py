@@ -23,6 +23,13 @@ def plain_text(value: str) -> str:
     return value
 
 
+def exact(value: object) -> object:
+    """`value` itself. Raises ValueError for a float, which is not what its sender wrote."""
+    if isinstance(value, float | bool):
+        raise ValueError('give a decimal as a string, such as "1.20"')  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, strict=True),

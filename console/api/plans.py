@@ -16,7 +16,7 @@ PlanChange = partial("PlanChange", PlanTerms)
 
 async def create(call: Call[PlanTerms, Nothing]) -> Plan:
     async with transaction(call.services.pool) as connection:
-        return await plans.create(connection, call.actor, call.body)
+        return await plans.create(connection, call.actor, call.body, at=call.now)
 
 
 async def listing(call: Call[Nothing, PageQuery]) -> Page[Plan]:
@@ -31,7 +31,7 @@ async def change(call: Call[BaseModel, Nothing]) -> Plan:
     async with transaction(call.services.pool) as connection:
         if not wanted:
             return await plans.get(connection, call.ids["id"])
-        changed = await plans.change(connection, call.actor, call.ids["id"], wanted)
+        changed = await plans.change(connection, call.actor, call.ids["id"], wanted, at=call.now)
     await announce(call.services.redis, EVERYONE)
     return changed
 

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ledger.rating import PriceRule, Tariff
+from ledger.price_rules import PriceRule
+from ledger.rating import Tariff
 from ledger.usage import Usage
 from ledger.usage_record import UsageRecord, UsageSource
 from proxy.pricing import Quote
@@ -114,7 +115,7 @@ def write(work: Work) -> bytes:
         {
             "work": {name: getattr(work, name) for name in _PLAIN},
             "tariff": {
-                "rules": [rule.model_dump(mode="json") for rule in tariff.rules],
+                "rules": [rule.model_dump(mode="json", exclude_none=True) for rule in tariff.rules],
                 "price_per_request": str(tariff.price_per_request),
                 "currency": tariff.currency,
             },

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ledger.price_rules import PriceRule, Step, Tiers
 from ledger.prices import TOKEN_KINDS, Price, PriceList
-from ledger.rating import PriceRule, Tariff, cost, unpriced, upper_bound
+from ledger.rating import Tariff, cost, unpriced, upper_bound
 from ledger.usage import Usage
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -321,3 +322,102 @@ def test_a_faulty_rule_is_refused_by_name(given_rule: dict[str, Any], named: str
 def test_an_impossible_exchange_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="no exchange rate"):
         Tariff((), Decimal(0), "EUR").price(Usage(1), openai("gpt-4o"), Decimal(0))
+
+
+def tiers(mode: str, *steps: tuple[object, str], of: str = "rate") -> PriceRule:
+    given_steps = [{of: factor} | ({} if up_to is None else {"up_to": up_to}) for up_to, factor in steps]
+    return PriceRule.model_validate({"tiers": {"mode": mode, "steps": given_steps}})
+
+
+def test_a_record_is_priced_by_the_dearest_tier() -> None:
+    usage = Usage(1000, output_tokens=1000)
+    by_rate = Tariff((tiers("graduated", (1000, "2"), (5000, "3"), (None, "1")),), Decimal(0), "USD")
+    assert by_rate.price(usage, openai("gpt-4o"), RATE) == (6_000_000, 6_000_000)
+    by_markup = Tariff((tiers("volume", ("10.00", "1.5"), (None, "1.2"), of="markup"),), Decimal(0), "USD")
+    assert by_markup.price(usage, openai("gpt-4o"), RATE) == (18_750_000, 18_750_000)
+
+
+@pytest.mark.parametrize(
+    ("mode", "amount", "charged"),
+    [
+        ("graduated", 0, 0),
+        ("graduated", 1000, 2000),
+        ("graduated", 1001, 2001),
+        ("graduated", 5000, 6000),
+        ("graduated", 5002, 6001),
+        ("volume", 1000, 2000),
+        ("volume", 1001, 1001),
+        ("volume", 5000, 5000),
+        ("volume", 5002, 2501),
+    ],
+)
+def test_tiers_charge_each_part_or_the_whole_by_its_step(mode: str, amount: int, charged: int) -> None:
+    rule = tiers(mode, (1000, "2"), (5000, "1"), (None, "0.5"))
+    assert rule.tiers is not None
+    assert rule.tiers.charge(amount) == charged * 10**6
+
+
+graduated = st.lists(
+    st.tuples(st.integers(1, 10**9), st.decimals(0, 100, places=6).map(str)), min_size=1, max_size=5
+).map(
+    lambda steps: (
+        tiers(
+            "graduated",
+            *zip(sorted({up_to for up_to, _ in steps}), (f for _, f in steps), strict=False),
+            (None, "1"),
+        ).tiers
+    )
+)
+
+
+@given(graduated, st.integers(0, 10**10), st.integers(0, 1000))
+def test_graduated_tiers_are_monotone_without_a_jump_and_never_above_the_dearest(
+    made: Tiers, amount: int, more: int
+) -> None:
+    charged, then = made.charge(amount), made.charge(amount + more)
+    assert 0 <= then - charged <= more * int(made.dearest * 10**6)
+    assert charged <= amount * int(made.dearest * 10**6)
+
+
+@given(graduated, st.integers(0, 10**10))
+def test_volume_tiers_charge_all_by_the_step_that_the_whole_reaches(made: Tiers, amount: int) -> None:
+    def reaches(step: Step) -> bool:
+        return step.bound is None or amount <= step.bound
+
+    volume = made.model_copy(update={"mode": "volume"})
+    assert volume.charge(amount) == amount * int(next(filter(reaches, made.steps)).factor * 10**6)
+
+
+@pytest.mark.parametrize(
+    ("given_tiers", "named"),
+    [
+        ({"mode": "stairs", "steps": [{"rate": "1"}]}, "mode"),
+        ({"mode": "volume", "steps": []}, "steps"),
+        ({"mode": "volume", "steps": [{}]}, "a rate each or a markup each"),
+        ({"mode": "volume", "steps": [{"rate": "1", "markup": "1"}]}, "a rate each or a markup each"),
+        ({"mode": "volume", "steps": [{"up_to": 5, "rate": "1"}, {"markup": "1"}]}, "a rate each or"),
+        ({"mode": "volume", "steps": [{"up_to": 5, "rate": "1"}]}, "the last has none"),
+        ({"mode": "volume", "steps": [{"rate": "1"}, {"rate": "2"}]}, "every step but the last"),
+        (
+            {
+                "mode": "volume",
+                "steps": [{"up_to": 5, "rate": "1"}, {"up_to": 5, "rate": "1"}, {"rate": "2"}],
+            },
+            "rise",
+        ),
+        ({"mode": "volume", "steps": [{"up_to": "5", "rate": "1"}, {"rate": "1"}]}, "whole number"),
+        ({"mode": "volume", "steps": [{"up_to": 5, "markup": "1"}, {"markup": "1"}]}, "money"),
+        ({"mode": "volume", "steps": [{"up_to": 5.5, "rate": "1"}, {"rate": "1"}]}, "up_to"),
+        ({"mode": "volume", "steps": [{"to": 5, "rate": "1"}, {"rate": "1"}]}, "to"),
+    ],
+)
+def test_faulty_tiers_are_refused_by_name(given_tiers: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        PriceRule.model_validate({"tiers": given_tiers})
+
+
+def test_tiers_of_markups_are_for_all_kinds() -> None:
+    with pytest.raises(ValidationError, match="'kind'"):
+        PriceRule.model_validate(
+            {"kind": "output", "tiers": {"mode": "volume", "steps": [{"markup": "1.1"}]}}
+        )

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import config
 from ledger.exchange import Rate
+from ledger.price_rules import PriceRule
 from ledger.prices import Price, PriceList
-from ledger.rating import PriceRule, Tariff
+from ledger.rating import Tariff
 from ledger.usage import Usage
 from proxy.pricing import Quote
 

@@ -63,6 +63,7 @@ async def test_the_currency_of_a_plan_in_use_stays(console: Console, organizatio
     refused(await console.admin.patch(path, json={"currency": "EUR"}), 409, "currency")
 
 
+TIERED: Fields = {"tiers": {"mode": "volume", "steps": [{"markup": "1"}]}}
 BAD: list[tuple[Fields, str]] = [
     ({"name": ""}, "name"),
     ({"currency": "GBP"}, "currency"),
@@ -84,7 +85,19 @@ BAD: list[tuple[Fields, str]] = [
     ({"models": "gpt-4o"}, "models"),
     ({"models": ["a\0"]}, "models.0"),
     ({"on_redis_loss": "allow"}, "on_redis_loss"),
-    ({"trial_days": 3}, "trial_days"),
+    ({"trial_days": -3}, "trial_days"),
+    ({"trial_weeks": 3}, "trial_weeks"),
+    ({"setup_fee": "-1"}, "setup_fee"),
+    ({"volume_discounts": [{"above": "1", "percent": "101"}]}, "volume_discounts.0.percent"),
+    ({"volume_discounts": [{"above": "1", "percent": 0.5}]}, "volume_discounts.0.percent"),
+    ({"volume_discounts": [{"above": "1", "percent": "1"}] * 2}, "volume_discounts"),
+    ({"overage_price": {"per": "tokens", "block": 0, "price": "1"}}, "overage_price.block"),
+    ({"overage_price": {"per": "tokens", "price": "1"}}, "overage_price"),
+    ({"sla": {"credits": [{"below": "99", "percent": "5"}]}}, "sla"),
+    ({"sla": {"uptime_percent": "99", "credits": [{"below": "99.5", "percent": "5"}]}}, "sla"),
+    ({"sla": {"latency_ms_p95": 9, "credits": [{"measure": "latency", "percent": "5"}]}}, "sla.credits.0"),
+    ({"price_rules": [{"tiers": {"mode": "volume", "steps": [{}]}}]}, "price_rules.0.tiers"),
+    ({"price_rules": [{"kind": "input", "markup": "2"}, TIERED]}, "price_rules"),
     ({"created_at": "2026-01-01T00:00:00Z"}, "created_at"),
 ]
 
