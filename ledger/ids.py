@@ -3,7 +3,7 @@
 import os
 from typing import Literal
 
-Prefix = Literal["org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "note", "mail"]
+Prefix = Literal["org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "note", "mail", "inv"]
 
 
 def new_id(prefix: Prefix) -> str:

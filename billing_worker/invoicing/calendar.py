@@ -1,0 +1,58 @@
+"""Which time is to be billed next. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from ledger.periods import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Time that no invoice covers yet, within which an organization was a customer."""
+
+    payer_id: str
+    currency: str
+    start: datetime
+
+
+def same_wall_clock(instant: datetime, zone: str, other: str) -> datetime:
+    """When the clocks of `other` show what those of `zone` show at `instant`."""
+    if zone == other:
+        return instant
+    local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return local.replace(tzinfo=ZoneInfo(other)).astimezone(UTC)
+
+
+def cut(gaps: Iterable[Period], periods: Sequence[Period]) -> list[Period]:
+    """The parts of `gaps`, none of which reaches over the end of one of `periods`."""
+    return [
+        Period(max(gap.start, period.start), min(gap.end, period.end))
+        for gap in gaps
+        for period in periods
+        if gap.start < period.end and period.start < gap.end
+    ]
+
+
+def merged(periods: Iterable[Period]) -> list[Period]:
+    """Neighbours as one; `periods` are in order and share no time."""
+    found: list[Period] = []
+    for period in periods:
+        if found and found[-1].end == period.start:
+            found[-1] = Period(found[-1].start, period.end)
+        else:
+            found.append(period)
+    return found
+
+
+def days(span: Period) -> list[Period]:
+    """The days of UTC in the span, the first and the last cut by it."""
+    found = []
+    start = span.start
+    while start < span.end:
+        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        end = min(midnight + timedelta(days=1), span.end)
+        found.append(Period(start, end))
+        start = end
+    return found

@@ -1,0 +1,24 @@
+"""The press: from an invoice to the files that are sent, lawful or not at all."""
+
+from typing import NamedTuple, Protocol
+
+from ledger.invoice import Invoice
+
+
+class Printed(NamedTuple):
+    pdf: bytes
+    xml: bytes
+
+
+class UnlawfulError(Exception):
+    """The document breaks rules that it must keep, and was not issued. `findings` say which, one line each."""
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("; ".join(findings[:3]))
+        self.findings = findings
+
+
+class Press(Protocol):
+    async def print(self, invoice: Invoice) -> Printed:
+        """Renders and validates, within a bound. Raises UnlawfulError, and TimeoutError where that takes too long."""
+        ...
