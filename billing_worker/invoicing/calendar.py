@@ -1,20 +1,10 @@
 """Which time is to be billed next. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ledger.periods import Period
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Time that no invoice covers yet, within which an organization was a customer."""
-
-    payer_id: str
-    currency: str
-    start: datetime
 
 
 def same_wall_clock(instant: datetime, zone: str, other: str) -> datetime:

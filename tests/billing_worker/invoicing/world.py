@@ -55,11 +55,8 @@ class World:
             made = await organizations.create(
                 connection, "test", name=name, time_zone=zone, email="a@b.example"
             )
-            plan = await plans.create(
-                connection,
-                "test",
-                PlanTerms(name=f"plan {next(self.numbers)}", **{"monthly_price": Decimal(10), **terms}),
-            )
+            wanted = {"name": f"plan {next(self.numbers)}", "monthly_price": Decimal(10), **terms}
+            plan = await plans.create(connection, "test", PlanTerms(**wanted))
             await subscriptions.replace(connection, "test", made.id, plan.id, now=since, start=since)
             await connection.execute(
                 "update subscription set created_at = $1 where organization_id = $2", since, made.id
@@ -86,8 +83,8 @@ class World:
         async with reading(self.pool) as connection:
             await ensure_month(connection, at)
             await connection.execute(
-                "insert into usage (request_id, occurred_at, organization_id, endpoint, model, upstream, stream, status,"
-                " outcome, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,"
+                "insert into usage (request_id, occurred_at, organization_id, endpoint, model, upstream, stream,"
+                " status, outcome, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,"
                 " audio_input_tokens, audio_output_tokens, cost_nano_usd, cost_nano_eur, price_nano, price_nano_tokens,"
                 " price_nano_eur, currency, usd_per_eur, usage_source, request_bytes, response_bytes, duration_ms)"
                 " select 'req_' || $1::int + n, $2::timestamptz + n * interval '1 second', $3, 'chat/completions', $4,"
