@@ -80,6 +80,11 @@ class PlanTerms(Record):
             raise ValueError("needs a 'monthly_quota', and 'overage' to be 'bill'")
         return price
 
+    @property
+    def quota_is_limit(self) -> bool:
+        """Whether calls beyond the quota are refused."""
+        return self.overage == "refuse" and self.monthly_quota != UNLIMITED
+
 
 class Plan(PlanTerms):
     id: str
@@ -89,7 +94,7 @@ class Plan(PlanTerms):
     @property
     def effective_limits(self) -> Limits:
         """The limits that are enforced: a quota whose overage is refused counts as tokens per month."""
-        if self.overage != "refuse" or self.monthly_quota == UNLIMITED:
+        if not self.quota_is_limit:
             return self.limits
         month = self.limits.tokens_per_month
         lower = self.monthly_quota if month == UNLIMITED else min(month, self.monthly_quota)
@@ -169,6 +174,9 @@ async def change(
     terms = PlanTerms.model_validate({**present, **changes})
     if terms.currency != present["currency"] and await _in_use(connection, plan_id):
         raise ConflictError("the currency of a plan that was subscribed to cannot change", "currency")
+    if terms.quota_is_limit and await _by_anniversary(connection, plan_id):
+        message = "is counted in calendar months, but an organization on the plan is billed by anniversaries"
+        raise ConflictError(message, "overage" if "overage" in changes else "monthly_quota")
     settings = ", ".join(f"{name} = ${number}" for number, name in enumerate(_FIELDS, 2))
     query = f"update plan set updated_at = now(), {settings} where id = $1 returning *"
     plan = await _write(connection, query, terms.name, plan_id, *_arguments(terms))
@@ -180,6 +188,11 @@ async def change(
 
 async def _in_use(connection: Connection, plan_id: str) -> bool:
     query = "select exists (select 1 from subscription where plan_id = $1)"
+    return bool(await connection.fetchval(query, plan_id))
+
+
+async def _by_anniversary(connection: Connection, plan_id: str) -> bool:
+    query = "select exists (select 1 from subscription where plan_id = $1 and period_anchor = 'anniversary')"
     return bool(await connection.fetchval(query, plan_id))
 
 

@@ -7,12 +7,17 @@ from console.inputs import Id, Moment
 from ledger import subscriptions
 from ledger.announcements import announce
 from ledger.database import transaction
-from ledger.subscriptions import Status, Subscription
+from ledger.subscriptions import BillingInterval, PeriodAnchor, Status, Subscription
 
 
 class SubscriptionWish(Input):
     plan_id: Id
     start: Moment | None = Field(None, description="when the plan begins to apply; absent: now")
+    billing_interval: BillingInterval = Field("month", description="which price of the plan is paid")
+    period_anchor: PeriodAnchor = Field(
+        "calendar",
+        description="invoices cover calendar months, or months from the day of the first subscription",
+    )
 
 
 class SubscriptionState(Subscription):
@@ -28,6 +33,8 @@ async def replace(call: Call[SubscriptionWish, Nothing]) -> SubscriptionState:
             call.body.plan_id,
             now=call.now,
             start=call.body.start,
+            billing_interval=call.body.billing_interval,
+            period_anchor=call.body.period_anchor,
         )
     await announce(call.services.redis, made.organization_id)
     # A start that was not named is now, even if two clocks moved it by a little.

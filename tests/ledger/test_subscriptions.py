@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger import plans, subscriptions
+from ledger import organizations, plans, subscriptions
 from ledger.database import Connection, Pool, transaction
 from ledger.errors import BadReferenceError, ConflictError
 from ledger.organizations import Organization
@@ -109,3 +109,48 @@ async def test_the_database_itself_refuses_two_at_once(
     await connection.execute(insert, "sub_1", free.id, NOW, organization.id)
     with pytest.raises(asyncpg.ExclusionViolationError):
         await connection.execute(insert, "sub_2", free.id, NOW + DAY, organization.id)
+
+
+async def test_a_trial_lasts_whole_days_of_the_organizations_calendar_and_goes_along_with_a_change_of_plan(
+    pool: Pool, connection: Connection, free: Plan
+) -> None:
+    paris = await organizations.create(connection, "test", name="Paris", time_zone="Europe/Paris")
+    tried = await plans.create(connection, "test", PlanTerms(name="Try", trial_days=14))
+    longer = await plans.create(connection, "test", PlanTerms(name="Longer", trial_days=60))
+    ends = datetime(2026, 12, 5, 23, tzinfo=UTC)
+    assert (await put(pool, paris, tried)).trial_ends_at == ends
+    assert (await put(pool, paris, longer, now=NOW + DAY)).trial_ends_at == ends
+    assert (await put(pool, paris, free, now=NOW + 20 * DAY)).trial_ends_at is None
+    assert (await put(pool, paris, tried, now=NOW + 30 * DAY)).trial_ends_at is None
+
+
+async def test_another_interval_is_another_subscription(
+    pool: Pool, connection: Connection, organization: Organization, free: Plan
+) -> None:
+    await put(pool, organization, free)
+    async with transaction(pool) as inner:
+        yearly = await subscriptions.replace(
+            inner, "test", organization.id, free.id, now=NOW + DAY, billing_interval="year"
+        )
+    history = await subscriptions.history(connection, organization.id)
+    assert [(each.billing_interval, each.end) for each in history] == [("month", NOW + DAY), ("year", None)]
+    assert yearly == history[1]
+
+
+async def test_a_quota_that_is_a_limit_is_never_counted_by_anniversaries(
+    pool: Pool, connection: Connection, organization: Organization
+) -> None:
+    limited = await plans.create(connection, "test", PlanTerms(name="Limited", monthly_quota=5))
+    billed = await plans.create(connection, "test", PlanTerms(name="B", monthly_quota=5, overage="bill"))
+
+    async def by_anniversary(plan: Plan) -> None:
+        async with transaction(pool) as inner:
+            await subscriptions.replace(
+                inner, "test", organization.id, plan.id, now=NOW, period_anchor="anniversary"
+            )
+
+    with pytest.raises(ConflictError, match="calendar months"):
+        await by_anniversary(limited)
+    await by_anniversary(billed)
+    with pytest.raises(ConflictError, match="anniversaries"):
+        await plans.change(connection, "test", billed.id, {"overage": "refuse"})
