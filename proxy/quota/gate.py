@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
@@ -26,11 +27,12 @@ from proxy.quota.admission import (
     redis_time,
 )
 from proxy.quota.allowance import Allowance
-from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
+from proxy.quota.amounts import NOTHING, Demand, Hold
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import RedisClock, instant, milliseconds
 from proxy.quota.limits import Scope
 from proxy.quota.scripts import Scripts
+from proxy.quota.sums import Used
 
 _ATTEMPTS: Final = 4
 _KEEP_AFTER_PERIOD_S: Final = 40 * 86_400
@@ -40,8 +42,8 @@ _WRITE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
-Used = Callable[[str, Scope, Period, str, Sequence[str]], Awaitable[Amounts]]
-"""What the ledger knows of a scope in a period: (organization, scope, period, currency, requests left out)."""
+Sums = Callable[[str, Scope, Period, str, Sequence[str], datetime], Awaitable[Used]]
+"""What the ledger knows of a scope in a period: (organization, scope, period, currency, requests left out, now)."""
 
 Begin = Callable[[Hold, int, bytes], Awaitable[bool]]
 """Makes durable that this was let on at that time, in ms, with its draft; False where nothing durable is there.
@@ -78,7 +80,7 @@ class Gate:
         redis: RedisPipeline,
         scripts: Scripts,
         clock: RedisClock,
-        used: Used,
+        used: Sums,
         *,
         ttl_ms: int,
         patience: float,
@@ -229,9 +231,11 @@ class Gate:
                 name = keys.period(principal.partition, scope.id, period_start_ms)
                 for _ in range(_ATTEMPTS):
                     there = settlement.settled_there(await self._redis.send("HKEYS", name))
-                    used = await self._used(principal.organization_id, scope, period, currency, there)
+                    now = instant(self._clock.now_ms(principal.partition))
+                    used = await self._used(principal.organization_id, scope, period, currency, there, now)
                     asked = settlement.seed(
-                        principal.partition, scope.id, period_start_ms, used, expire_at, len(there)
+                        *(principal.partition, scope.id, period_start_ms, used.period, expire_at),
+                        *(len(there), used.minute),
                     )
                     if await self._redis.send_script(self._scripts.seed, *asked) != settlement.SEEDED_LESS:
                         break

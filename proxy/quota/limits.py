@@ -14,6 +14,9 @@ from ledger.limits import UNLIMITED, Limits
 Window = Literal["concurrent", "minute", "period", "stored"]
 Measure = Literal["r", "t", "m", "b", "k"]
 
+BUCKET_MS: Final = 2000
+SLOTS: Final = 31
+"""A minute is so many buckets, as minute.lua cuts it."""
 MEASURES: Final[tuple[Measure, ...]] = ("r", "t", "m", "b")
 """Requests, tokens, money in nano-units of the plan's currency, and bytes of bodies in both directions. Beside
 these, of organizations alone: `k`, bytes that are kept upstream."""

@@ -8,6 +8,10 @@ from proxy.pipeline import RedisPipeline
 _DIRECTORY: Final = Path(__file__).parent / "lua"
 
 
+_IN_MINUTES: Final = ("admit", "settle", "restore", "seed")
+"""These count in a minute, by the rule of minute.lua."""
+
+
 def source(
     name: Literal[
         "admit",
@@ -24,7 +28,8 @@ def source(
         "epoch",
     ],
 ) -> str:
-    return (_DIRECTORY / f"{name}.lua").read_text(encoding="utf-8")
+    files = ("minute", name) if name in _IN_MINUTES else (name,)
+    return "".join((_DIRECTORY / f"{each}.lua").read_text(encoding="utf-8") for each in files)
 
 
 class Scripts:

@@ -85,13 +85,22 @@ def restore(
 
 
 def seed(
-    partition: int, scope: str, period_start_ms: int, used: Amounts, expire_at_s: int, left_out: int = 0
+    partition: int,
+    scope: str,
+    period_start_ms: int,
+    used: Amounts,
+    expire_at_s: int,
+    left_out: int = 0,
+    minute: Sequence[tuple[int, Amounts]] = (),
 ) -> tuple[list[str], list[Argument]]:
-    """KEYS and ARGV of the seeding script. `used` is without the `left_out` requests that were settled there."""
+    """KEYS and ARGV of the seeding script. `used`, and by their buckets `minute`, are without the `left_out` requests
+    that were settled there."""
     arguments: list[Argument] = [expire_at_s, left_out, len(MEASURES)]
     for measure, amount in zip(MEASURES, used, strict=True):
         arguments += (measure, amount)
-    return [keys.period(partition, scope, period_start_ms)], arguments
+    for bucket, amounts in minute:
+        arguments += (bucket, *amounts)
+    return [keys.period(partition, scope, period_start_ms), keys.live(partition, scope)], arguments
 
 
 def settled_there(fields: Sequence[bytes]) -> list[str]:

@@ -1,13 +1,18 @@
 """What the ledger knows of a scope's period: the source that lost counters are rebuilt from, and compared with."""
 
 from collections.abc import Sequence
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import asyncpg
 
 from ledger.database import Connection, Pool, reading
 from ledger.periods import Period
 from ledger.usage_record import UsageRecord
 from proxy.quota.amounts import NOTHING, Amounts
-from proxy.quota.limits import MARKS, Holder, Scope
+from proxy.quota.limits import BUCKET_MS, MARKS, SLOTS, Holder, Scope
+
+_MINUTE: Final = timedelta(milliseconds=BUCKET_MS * SLOTS)
 
 _AMOUNTS: Final = """
     count(*) filter (where strpos(request_id, '.') = 0) as requests,
@@ -16,9 +21,8 @@ _AMOUNTS: Final = """
     coalesce(sum(request_bytes + response_bytes), 0)::bigint as traffic
 """
 _OF_PERIOD: Final = "from usage where organization_id = $1 and occurred_at >= $2 and occurred_at < $3"
-_OF_ONE: Final = f"""
-    select {_AMOUNTS} {_OF_PERIOD} and {{column}} = $5 and split_part(request_id, '.', 1) <> all($6::text[])
-"""
+_OF_ONE: Final = f"{_OF_PERIOD} and {{column}} = $5 and split_part(request_id, '.', 1) <> all($6::text[])"
+_BUCKET: Final = f"floor(extract(epoch from occurred_at) * 1000 / {BUCKET_MS})::bigint"
 _BY_SCOPE: Final = f"""
     select project_id, key_id, member_id, grouping(project_id, key_id, member_id) as without, {_AMOUNTS}
       {_OF_PERIOD} and coalesce(place, 0) <= $5
@@ -26,6 +30,13 @@ _BY_SCOPE: Final = f"""
 """
 _WITHOUT: Final[dict[int, Holder]] = {7: "organization", 3: "project", 5: "key", 6: "member"}
 """What is left of a group by the bits of the columns that it is without."""
+
+
+class Used(NamedTuple):
+    """In the period, and of the last minute by its buckets: when an admission was, in units of BUCKET_MS."""
+
+    period: Amounts
+    minute: Sequence[tuple[int, Amounts]]
 
 
 class LedgerSums:
@@ -42,19 +53,30 @@ class LedgerSums:
         scope: Scope,
         period: Period,
         currency: str,
-        left_out: Sequence[str] = (),
-    ) -> Amounts:
+        left_out: Sequence[str],
+        now: datetime,
+    ) -> Used:
         """By all requests but those left out."""
-        identifier = scope.id.partition(":")[2]
-        query = _OF_ONE.format(column=f"{scope.holder}_id")
+        whose = scope.id.partition(":")[2], list(left_out)
+        of_one = _OF_ONE.format(column=f"{scope.holder}_id")
         async with reading(self._pool, acquire_seconds=self._timeout) as connection:
             row = await connection.fetchrow(
-                query,
-                *(organization_id, period.start, period.end, currency, identifier, list(left_out)),
+                f"select {_AMOUNTS} {of_one}",
+                *(organization_id, period.start, period.end, currency, *whose),
+                timeout=self._timeout,
+            )
+            # Who begins a month now was in the last one a minute ago.
+            buckets = await connection.fetch(
+                f"select {_BUCKET} as bucket, {_AMOUNTS} {of_one} group by 1 order by 1",
+                *(organization_id, now - _MINUTE, period.end, currency, *whose),
                 timeout=self._timeout,
             )
         assert row is not None  # an aggregate always has its row
-        return Amounts(row["requests"], row["tokens"], row["money"], row["traffic"])
+        return Used(_amounts(row), [(each["bucket"], _amounts(each)) for each in buckets])
+
+
+def _amounts(row: asyncpg.Record) -> Amounts:
+    return Amounts(row["requests"], row["tokens"], row["money"], row["traffic"])
 
 
 async def used_by_scope(
@@ -69,8 +91,7 @@ async def used_by_scope(
         holder = _WITHOUT[row["without"]]
         identifier = organization_id if holder == "organization" else row[f"{holder}_id"]
         if identifier is not None:
-            used = Amounts(row["requests"], row["tokens"], row["money"], row["traffic"])
-            found[f"{MARKS[holder]}:{identifier}"] = used
+            found[f"{MARKS[holder]}:{identifier}"] = _amounts(row)
     return found
 
 

@@ -13,11 +13,9 @@ from proxy.quota import keys
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import instant, milliseconds
 from proxy.quota.held import read_hold
-from proxy.quota.limits import LIMITS, MEASURES, LimitKind, Scope
+from proxy.quota.limits import BUCKET_MS, LIMITS, MEASURES, SLOTS, LimitKind, Scope
 
 COUNTED = tuple(kind for kind in LIMITS if kind.window != "stored")
-BUCKET_MS, SLOTS = 2000, 31
-"""The minute as admit.lua cuts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ def _used(
 
 def _minute(live: Mapping[str, int], measure: str, bucket: int) -> int:
     """The minute's sum as the script would find it after rolling to `bucket`."""
-    last = live.get("b", 0)
+    last = live.get("latest", 0)
     fresh = range(max(bucket - SLOTS, last - SLOTS) + 1, last + 1)
     return sum(live.get(f"{measure}{b % SLOTS}", 0) for b in fresh)
 

@@ -26,10 +26,9 @@
 --       {-3, now}         too late, nobody waits for the answer any more, or it was given up already
 --
 -- Rule: an amount is linear in the output; the output granted is the most that every limit has room for, at most
--- what is wanted. A minute is 31 buckets of 2 s of which the oldest counts in full, so that no 60 s ever hold more
--- than the limit. Committed counters and holds are apart: x is used, hx is held.
+-- what is wanted. Committed counters and holds are apart: x is used, hx is held. For the minute see minute.lua.
 
-local BUCKET, SLOTS, COUNT_FOR = 2000, 31, 60000
+local COUNT_FOR = 60000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local latest = tonumber(ARGV[2])
@@ -54,35 +53,6 @@ local scopes = math.floor((#KEYS - 3) / 3)
 local storage = #KEYS % 3 == 1 and KEYS[#KEYS]
 local bucket = math.floor(now / BUCKET)
 local slot = bucket % SLOTS
-
-local function integer(n) return string.format('%.0f', n) end
-
--- Brings a scope's minute forward to this bucket: what lay a minute back leaves the sums.
-local function roll(key)
-  local last = tonumber(redis.call('HGET', key, 'b'))
-  if last == bucket then return end
-  if last and bucket < last then return end
-  local first = last and math.max(last + 1, bucket - SLOTS + 1) or bucket - SLOTS + 1
-  local fields = {}
-  for b = first, bucket do
-    for m = 1, count do fields[#fields + 1] = measures[m] .. (b % SLOTS) end
-  end
-  local values = redis.call('HMGET', key, unpack(fields))
-  local gone, change = {}, {'b', bucket}
-  for i, value in ipairs(values) do
-    if value then
-      local m = (i - 1) % count + 1
-      gone[m] = (gone[m] or 0) + value
-    end
-  end
-  redis.call('HDEL', key, unpack(fields))
-  for m, amount in pairs(gone) do
-    local left = (tonumber(redis.call('HGET', key, measures[m])) or 0) - amount
-    change[#change + 1] = measures[m]
-    change[#change + 1] = integer(math.max(0, left))
-  end
-  redis.call('HSET', key, unpack(change))
-end
 
 -- The time until `excess` has left the minute, in ms.
 local function wait(key, measure, excess)
@@ -114,7 +84,7 @@ local function judge()
   for s = 1, scopes do
     local key = KEYS[3 * s + 1]
     local limit = tonumber(ARGV[arg])
-    roll(key)
+    roll(key, bucket, measures)
     local fields = {'c'}
     for m = 1, count do
       fields[#fields + 1] = measures[m]

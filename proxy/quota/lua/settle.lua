@@ -18,9 +18,9 @@
 -- A release gives back all of it, as if the request had never been; where there is nothing yet, an admission that
 -- is still on its way finds itself too late. A sweep takes only what has expired. Late is a settlement that may have
 -- been done before, so long ago that this is forgotten here. Counters that are not rebuilt from the ledger yet remember
--- what was settled into them (u:request).
+-- what was settled into them (u:request). Without a hold no minute knows of it: it enters that of its admission, which
+-- its record tells (minute.lua).
 
-local SLOTS = 31
 local mode = ARGV[2]
 local measures, used, fields = {}, {}, {'bucket', 'start', 'paced'}
 for m = 1, tonumber(ARGV[6]) do
@@ -31,11 +31,17 @@ local count = #measures
 fields[count + 4] = 'k'
 local storage = #KEYS % 2 == 0 and KEYS[#KEYS]
 
-local function integer(n) return string.format('%.0f', n) end
+-- The bucket of an admission that left no hold; nil where its record can't be read.
+local function bucket_told()
+  local readable, record = pcall(cjson.decode, ARGV[4])
+  local at = readable and type(record) == 'table' and tonumber(record.occurred_at)
+  return at and math.floor(at / 1000 / BUCKET)
+end
 
 local hold = redis.pcall('HMGET', KEYS[1], unpack(fields))
 if hold.err then return 0 end
 local bucket, paced = tonumber(hold[1]), hold[3] ~= '0'
+local told = not bucket and mode ~= 'release' and bucket_told()
 if not bucket and mode == 'release' then redis.call('SET', KEYS[1], mode, 'EX', ARGV[3]) end
 if not bucket and mode ~= 'settle' then return mode == 'late' and -1 or 0 end
 if bucket and hold[2] ~= ARGV[5] then return tonumber(hold[2]) end
@@ -67,7 +73,7 @@ for s = 1, math.floor((#KEYS - 3) / 2) do
   redis.call('HSET', period, unpack(change))
 
   if bucket then
-    fields = {'c', 'b'}
+    fields = {'c', 'latest'}
     for m = 1, count do
       fields[#fields + 1] = measures[m]
       fields[#fields + 1] = measures[m] .. (bucket % SLOTS)
@@ -87,6 +93,8 @@ for s = 1, math.floor((#KEYS - 3) / 2) do
       end
     end
     redis.call('HSET', live, unpack(change))
+  elseif told then
+    enter(live, told, measures, used)
   end
 end
 

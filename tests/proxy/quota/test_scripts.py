@@ -39,11 +39,12 @@ class Quota:
         output: int = 0,
         least: int | None = None,
         money: int = 0,
+        traffic: int = 0,
         span: Span = MONTH,
         latest_ms: int = 0,
         ttl_ms: int = TTL_MS,
     ) -> Answer:
-        demand = Demand(tokens, money, output, output if least is None else least, 0)
+        demand = Demand(tokens, money, output, output if least is None else least, 0, traffic)
         names, arguments = question(
             PARTITION, request_id, self.scopes, span, demand, latest_ms=latest_ms, ttl_ms=ttl_ms, what=b"{}"
         )
@@ -239,7 +240,7 @@ async def test_a_minute_forgets_after_a_minute(redis: RedisPipeline) -> None:
     name = keys.live(PARTITION, "o:one")
     live = await some.live()
     passed = 31
-    await redis.execute("HSET", name, "b", live["b"] - passed)
+    await redis.execute("HSET", name, "latest", live["latest"] - passed)
     assert isinstance(await some.admit("three"), Admitted)
 
 

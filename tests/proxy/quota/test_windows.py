@@ -33,7 +33,7 @@ async def quota(redis: RedisPipeline, **limits: int) -> Quota:
 
 async def a_minute_passes(redis: RedisPipeline, *held: str) -> None:
     """The clock is Redis' own and can't be moved, so what lies in the minute is moved back instead."""
-    await redis.execute("HINCRBY", keys.live(PARTITION, "o:one"), "b", -WINDOW)
+    await redis.execute("HINCRBY", keys.live(PARTITION, "o:one"), "latest", -WINDOW)
     for request_id in held:
         await redis.execute("HINCRBY", keys.hold(PARTITION, request_id), "bucket", -WINDOW)
 
@@ -58,6 +58,17 @@ async def test_within_its_minute_a_settlement_counts_there(redis: RedisPipeline)
     await some.admit("one", tokens=100)
     await some.settle("one", Amounts(1, 300, 0))
     assert (await some.live())["t"] == 300
+
+
+async def test_a_minute_passes_whatever_traffic_there_was_in_it(redis: RedisPipeline) -> None:
+    some = await quota(redis, requests_per_minute=2)
+    await some.admit("one", traffic=90_000)
+    await some.settle("one", Amounts(1, 10, 0, 900_000))
+    await some.admit("two", traffic=90_000)
+    assert isinstance(await some.admit("three", traffic=90_000), Refused)
+    await a_minute_passes(redis, "two")
+    assert isinstance(await some.admit("three", traffic=90_000), Admitted)
+    assert (await some.live())["r"] == 1
 
 
 async def test_what_is_settled_after_its_month_counts_in_that_month(redis: RedisPipeline) -> None:
@@ -111,3 +122,59 @@ async def test_work_that_is_done_when_it_suits_the_provider_counts_in_the_month_
     await some.settle("batch", NOTHING)
     live = await some.live()
     assert (live["c"], live.get("t", 0)) == (0, 0)
+
+
+async def test_what_redis_lost_counts_in_the_minute_of_its_admission_again(redis: RedisPipeline) -> None:
+    some = await quota(redis, requests_per_minute=10)
+    seconds, _ = await redis.execute("TIME")
+    now = int(seconds) * 1000
+    await restore(some, "running", now - 10_000)
+    await restore(some, "batch", now - 10_000, paced=False)
+    await restore(some, "old", now - 70_000)
+    live = await some.live()
+    assert (live["r"], live["t"], live["c"]) == (2, 100, 2)
+    # Its settlement corrects the minute, as if nothing had been lost.
+    await some.settle("running", Amounts(1, 30, 0))
+    live = await some.live()
+    assert (live["r"], live["t"], live["c"]) == (2, 30, 1)
+
+
+async def restore(some: Quota, request_id: str, at_ms: int, *, paced: bool = True) -> None:
+    asked = settlement.restore(
+        some.hold(request_id),
+        Amounts(1, 100, 0),
+        at_ms=at_ms,
+        paced=paced,
+        ttl_ms=TTL_MS,
+        delivered=0,
+        what=b"{}",
+    )
+    assert await some.redis.send_script(some.scripts.restore, *asked) == 1
+
+
+@pytest.mark.parametrize(("ago", "counted"), [(0, 1), (50, 1), (70, 0)])
+async def test_what_is_settled_without_a_hold_counts_in_the_minute_that_its_record_tells(
+    redis: RedisPipeline, ago: int, counted: int
+) -> None:
+    some = await quota(redis, requests_per_minute=10)
+    seconds, _ = await redis.execute("TIME")
+    record = b'{"occurred_at":%d}' % ((int(seconds) - ago) * 1_000_000)
+    asked = settlement.settle(some.hold("lost"), Amounts(1, 7, 0), record)
+    assert await redis.send_script(some.scripts.settle, *asked) == settlement.DONE_WITHOUT_HOLD
+    live = await some.live()
+    assert (live.get("r", 0), live.get("t", 0), live.get("c", 0)) == (counted, 7 * counted, 0)
+
+
+async def test_a_minute_that_redis_lost_is_filled_from_the_ledger_once(redis: RedisPipeline) -> None:
+    some = Quota(redis, Scope.of("o:one", Limits(requests_per_minute=10)))
+    seconds, _ = await redis.execute("TIME")
+    bucket = int(seconds) // 2
+    minute = [(bucket - 31, Amounts(4, 4, 0)), (bucket - 29, Amounts(2, 20, 0)), (bucket, Amounts(1, 5, 0))]
+    for start in (0, 5):
+        asked = settlement.seed(PARTITION, "o:one", start, Amounts(9, 90, 0), 10**11, 0, minute)
+        assert await redis.send_script(some.scripts.seed, *asked) == 1
+    live = await some.live()
+    assert (live["r"], live["t"]) == (3, 25)
+    assert isinstance(await some.admit("next"), Admitted)
+    live = await some.live()
+    assert (live["r"], live["t"]) == (4, 26)
