@@ -84,12 +84,13 @@ class World:
             await ensure_month(connection, at)
             await connection.execute(
                 "insert into usage (request_id, occurred_at, organization_id, endpoint, model, upstream, stream,"
-                " status, outcome, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,"
-                " audio_input_tokens, audio_output_tokens, cost_nano_usd, cost_nano_eur, price_nano, price_nano_tokens,"
-                " price_nano_eur, currency, usd_per_eur, usage_source, request_bytes, response_bytes, duration_ms)"
-                " select 'req_' || $1::int + n, $2::timestamptz + n * interval '1 second', $3, 'chat/completions', $4,"
-                " 'openai', false, 200, 'completed', $5, 0, 0, 0, 0, 0, 0, $6, $6, $6, $6, $6, $7, 1.1, 'provider',"
-                " 100, 200, 30 from generate_series(0, $8::int - 1) as n",
+                " status, outcome, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,"
+                " reasoning_tokens, audio_input_tokens, audio_output_tokens, cost_nano_usd, cost_nano_eur,"
+                " price_nano, price_nano_tokens, price_nano_eur, currency, usd_per_eur, usage_source,"
+                " request_bytes, response_bytes, duration_ms)"
+                " select 'req_' || $1::int + n, $2::timestamptz + n * interval '1 second', $3,"
+                " 'chat/completions', $4, 'openai', false, 200, 'completed', $5, 0, 0, 0, 0, 0, 0,"
+                " $6, $6, $6, $6, $6, $7, 1.1, 'provider', 100, 200, 30 from generate_series(0, $8::int - 1) as n",
                 *(next(self.numbers) * 1_000_000, at, organization.id, model, tokens, nano, currency, count),
             )
 
