@@ -7,9 +7,11 @@ from pydantic import AfterValidator, Field
 from console.call import Call, Nothing, Operation
 from console.inputs import Id, Moment, Text
 from console.paging import Page, PageQuery, cut, decode, page_of, slice_of
-from ledger import usage_rows
+from ledger import usage_rows, usage_sums
 from ledger.database import Pool, reading
-from ledger.usage_rows import Filter, GroupKey, UsageRow, UsageSum
+from ledger.usage_filter import Filter
+from ledger.usage_rows import UsageRow
+from ledger.usage_sums import GroupKey, UsageSum
 
 GROUP_KEYS: tuple[GroupKey, ...] = get_args(GroupKey)
 
@@ -69,7 +71,7 @@ async def _find(pool: Pool, query: MyUsageQuery, organization_id: str | None) ->
             rows = await usage_rows.rows(connection, wanted, slice_of(query))
             return page_of(Page[UsageRow], rows, query, lambda row: (row.timestamp, row.request_id))
         after = None if query.cursor is None else decode(query.cursor, len(query.groups))
-        sums = await usage_rows.sums(connection, wanted, query.groups, limit=query.limit + 1, after=after)
+        sums = await usage_sums.sums(connection, wanted, query.groups, limit=query.limit + 1, after=after)
     kept, cursor = cut(sums, query.limit, lambda pair: pair[0])
     return Page[UsageSum](data=[total for _, total in kept], next_cursor=cursor)
 
