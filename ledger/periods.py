@@ -76,3 +76,9 @@ def whole_days_after(instant: datetime, days: int, time_zone: str) -> datetime:
     day = day_of(instant, time_zone)
     begun = instant > start_of(day, time_zone)
     return start_of(day + timedelta(days=days + begun), time_zone)
+
+
+def days_of(period: Period, time_zone: str) -> tuple[date, date]:
+    """The first and the last day of `period` in `time_zone`, as people write it; both belong to it."""
+    last = max(period.start, period.end - timedelta(microseconds=1))
+    return day_of(period.start, time_zone), day_of(last, time_zone)
