@@ -16,10 +16,12 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from billing_worker.job import Job
+from billing_worker.jobs.exchange_rates import exchange_rates
 from billing_worker.jobs.expiries import expiries
 from billing_worker.jobs.job_history import job_history
 from billing_worker.jobs.partitions import partitions
 from billing_worker.jobs.plan_limits import plan_limits
+from billing_worker.jobs.prices import prices
 from billing_worker.jobs.quota_warnings import quota_warnings
 from billing_worker.jobs.send_notices import send_notices
 from billing_worker.jobs.storage import storage
@@ -27,8 +29,10 @@ from billing_worker.times import Cron, Every
 
 JOBS: Mapping[str, Job] = MappingProxyType(
     {
+        "exchange_rates": Job(Cron("45 15,18 * * *"), exchange_rates),
         "job_history": Job(Cron("17 3 * * *"), job_history),
         "partitions": Job(Every(timedelta(hours=1)), partitions),
+        "prices": Job(Every(timedelta(hours=1)), prices),
         "expiries": Job(Cron("15 6 * * *"), expiries),
         "plan_limits": Job(Cron("0 6 * * *"), plan_limits, bound=timedelta(hours=1)),
         "quota_warnings": Job(Every(timedelta(minutes=5)), quota_warnings),

@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal
 from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -22,18 +20,17 @@ from pydantic import (
     field_validator,
 )
 
-from config.endpoints import Allowed, read_allowed
+from config.issuers import Keycloak
 from config.mail_address import check_mail_address
 from config.upstreams.file import UpstreamsFileError, read_upstreams
 from config.upstreams.schema import OPENAI_URL, Seconds, Timeouts, Upstreams, single
 from config.urls import (
-    check_http_url,
-    check_origin,
     check_postgres_url,
     check_proxy_url,
     check_redis_url,
     check_smtp_url,
 )
+from config.values import Group, HttpUrl, LocalPath, OneAllowed, Origin, Port, split
 
 PREFIX = "TOLLKEEPER_"
 MEBIBYTE = 1024 * 1024
@@ -41,26 +38,6 @@ MEBIBYTE = 1024 * 1024
 
 class SettingsError(ValueError):
     """A setting is unknown or bad; the message is one line that names it."""
-
-
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
-def _split(value: object) -> object:
-    """`a, b` as its parts; what is no text goes on as it is."""
-    return [part for text in value.split(",") if (part := text.strip())] if isinstance(value, str) else value
-
-
-HttpUrl = Annotated[str, AfterValidator(check_http_url)]
-OneAllowed = Annotated[Allowed, BeforeValidator(read_allowed)]
-Origin = Annotated[str, AfterValidator(check_origin)]
-LocalPath = Annotated[Path, AfterValidator(_absolute)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Stores(Group):
@@ -110,37 +87,6 @@ class Outbound(Group):
     no_proxy: str = Field("", alias="NO_PROXY")
 
 
-class Keycloak(Group):
-    """Whose access tokens are accepted. Several issuers or audiences are parted by commas."""
-
-    audiences: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="KEYCLOAK_AUDIENCE")
-    issuers: Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)] = Field((), alias="KEYCLOAK_ISSUER")
-    internal_url: HttpUrl | None = Field(None, alias="KEYCLOAK_INTERNAL_URL")
-    """Where Keycloak is reached from here, if not by the name that it gives itself to people."""
-    admin_url: HttpUrl | None = Field(None, alias="KEYCLOAK_ADMIN_URL")
-    admin_client_id: str | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_ID")
-    admin_client_secret: SecretStr | None = Field(None, alias="KEYCLOAK_ADMIN_CLIENT_SECRET")
-
-    @field_validator("audiences")
-    @classmethod
-    def _of_our_own(cls, audiences: tuple[str, ...]) -> tuple[str, ...]:
-        if "account" in audiences:
-            raise ValueError(
-                "'account' stands in the tokens of every client; name the client or audience that is yours"
-            )
-        return audiences
-
-    @field_validator("issuers")
-    @classmethod
-    def _with_an_audience(cls, issuers: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
-        # Without one, a token that the issuer made for any other of its clients would open this door too.
-        if issuers and not known.data.get("audiences"):
-            raise ValueError(
-                "needs KEYCLOAK_AUDIENCE beside it, the client or audience that tokens are made for"
-            )
-        return issuers
-
-
 class Stripe(Group):
     api_key: SecretStr | None = Field(None, alias="STRIPE_API_KEY")
     webhook_secret: SecretStr | None = Field(None, alias="STRIPE_WEBHOOK_SECRET")
@@ -151,6 +97,21 @@ class Payments(Group):
     backend_url: HttpUrl | None = Field(None, alias="PAYMENT_BACKEND_URL")
     api_key: SecretStr | None = Field(None, alias="PAYMENT_API_KEY")
     callback_secret: SecretStr | None = Field(None, alias="PAYMENT_CALLBACK_SECRET")
+
+
+class Sources(Group):
+    """Where published figures are read again and again; absent, what is shipped stays as it is."""
+
+    exchange_rates_url: HttpUrl | None = Field(None, alias="TOLLKEEPER_EXCHANGE_RATES_URL")
+    prices_url: HttpUrl | None = Field(None, alias="TOLLKEEPER_PRICES_URL")
+    prices_file: LocalPath | None = Field(None, alias="TOLLKEEPER_PRICES_FILE")
+
+    @field_validator("prices_file")
+    @classmethod
+    def _one_list(cls, file: Path | None, known: ValidationInfo) -> Path | None:
+        if file is not None and known.data.get("prices_url") is not None:
+            raise ValueError("stands beside TOLLKEEPER_PRICES_URL; only one of them can be the list")
+        return file
 
 
 class Mail(Group):
@@ -187,10 +148,10 @@ class Server(Group):
 class Door(Group):
     """What the proxy lets in beyond its catalogue of metered endpoints, and pages of which origins may call it."""
 
-    allowed: Annotated[tuple[OneAllowed, ...], BeforeValidator(_split)] = Field(
+    allowed: Annotated[tuple[OneAllowed, ...], BeforeValidator(split)] = Field(
         (), alias="TOLLKEEPER_ALLOW_ENDPOINTS"
     )
-    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_split)] = Field(
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(split)] = Field(
         (), alias="TOLLKEEPER_CORS_ORIGINS"
     )
 
@@ -209,6 +170,7 @@ class Settings(Group):
     keycloak: Keycloak
     stripe: Stripe
     payments: Payments
+    sources: Sources
     mail: Mail
     server: Server
     door: Door
@@ -229,6 +191,7 @@ _GROUPS: dict[str, type[Group]] = {
     "keycloak": Keycloak,
     "stripe": Stripe,
     "payments": Payments,
+    "sources": Sources,
     "mail": Mail,
     "server": Server,
     "door": Door,

@@ -13,7 +13,7 @@ from ledger.database import Connection, Pool, transaction
 from ledger.exchange import ExchangeRates
 from ledger.keys import KeyHasher
 from ledger.plans import PlanTerms
-from ledger.prices import PriceList
+from ledger.price_file import load_price_list
 
 ACTOR = "first start"
 DEMO = "Demo"
@@ -40,7 +40,7 @@ async def bootstrap(pool: Pool, hasher: KeyHasher, *, now: datetime, demo_key: s
     PriceListError and ExchangeRateError for files that cannot be used, and DatabaseUnavailable.
     """
     examples = example_plans()
-    price_list = PriceList.load(_CONFIG / "prices" / "openai.yaml")
+    price_list = load_price_list(_CONFIG / "prices" / "openai.yaml")
     rates = ExchangeRates.load(_CONFIG / "prices" / "exchange_rates.csv")
     async with transaction(pool) as connection:
         await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)

@@ -1,7 +1,7 @@
 """US dollars per euro by day, as published; money is converted with the day's rate once and never again."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from csv import DictReader
 from dataclasses import dataclass
 from datetime import date
@@ -67,6 +67,9 @@ class ExchangeRates:
             for row in rows
             if row["currency"] == "USD"
         )
+
+    def __iter__(self) -> Iterator[Rate]:
+        return iter(self._rates)
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of exchange_rate."""

@@ -1,14 +1,33 @@
 """The price list in the ledger's table model_price."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import orjson
 
-from ledger.prices import PriceList, ref
+from ledger.database import Connection
+from ledger.prices import Price, PriceList, ref
 
 
 class _Connection(Protocol):
     async def fetch(self, query: str, /, *args: Any) -> Any: ...
+
+
+_LOCK: Final = 0x70726963  # "pric"
+
+
+async def lock(connection: Connection) -> None:
+    """Nobody else brings in another list before the end of this transaction."""
+    await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
+
+
+async def end(connection: Connection, prices: Iterable[Price], at: datetime) -> None:
+    """They hold until `at`. All else of a row stays: records cite it."""
+    await connection.executemany(
+        "update model_price set valid_until = $4 where provider = $1 and model = $2 and valid_from = $3",
+        [(price.provider, price.model, price.valid_from, at) for price in prices],
+    )
 
 
 # One statement: `held` sees the table as it was, so it names only rows that were there before.

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
-import yaml
 
 NANO: Final = 10**9
 SCALE: Final = 60_000_000
@@ -49,8 +47,6 @@ _UNITS: Final[Mapping[str, int]] = dict.fromkeys(TOKEN_KINDS, 1_000_000) | {
     "second": 60,
 }
 
-# Whoever reads and writes text may call tools, at the provider's price for them unless the model has its own.
-_CALLS_TOOLS: Final = frozenset({"input", "output"})
 
 _DECIMAL: Final = re.compile(r"\d{1,9}(?:\.\d{1,12})?")
 _KIND: Final = re.compile(r"(?:(?P<tier>[a-z]+)(?:>(?P<above>\d{1,9}))?/)?(?P<kind>[a-z][a-z0-9_]*)")
@@ -214,22 +210,12 @@ class PriceList:
         return chain.from_iterable(self._prices.values())
 
     @classmethod
-    def load(cls, path: Path) -> "PriceList":
-        """Read a list such as config/prices/openai.yaml, whose header explains it. Raises PriceListError."""
-        try:
-            # Scalars stay strings: a float has no place between the list and a Decimal.
-            content = yaml.load(path.read_bytes(), yaml.CBaseLoader)  # noqa: S506 - builds strings only
-            return cls(_read(content))
-        except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise PriceListError(f"{path.name} is not a price list: {error!r}") from error
-
-    @classmethod
     def from_rows(cls, rows: Iterable[Any]) -> "PriceList":
         """Rows of model_price, as records or mappings; `rates` as JSON text or decoded."""
         return cls(
             Price(
                 **{name: row[name] for name in _PLAIN_COLUMNS},
-                rates=_decimals(row["rates"], row["model"]),
+                rates=decimal_rates(row["rates"], row["model"]),
             )
             for row in rows
         )
@@ -273,34 +259,9 @@ class PriceList:
         return prices
 
 
-def _decimals(given: Mapping[str, Any] | str, model: str) -> dict[str, Decimal]:
+def decimal_rates(given: Mapping[str, Any] | str, model: str) -> dict[str, Decimal]:
     rates: Mapping[str, Any] = orjson.loads(given) if isinstance(given, str) else given
     for kind, rate in rates.items():
         if not isinstance(rate, str) or not _DECIMAL.fullmatch(rate):
             raise PriceListError(f"{model}: {kind} is {rate!r}, a rate is a decimal string from 0 on")
     return {kind: Decimal(rate) for kind, rate in rates.items()}
-
-
-def _read(content: Mapping[str, Any]) -> Iterable[Price]:
-    everywhere = content.get("pieces", {})
-    for name, entry in content["models"].items():
-        for period in entry["prices"]:
-            start = datetime.fromisoformat(period["valid_from"]).replace(tzinfo=UTC)
-            rates = {
-                kind if group == "default" else f"{group}/{kind}": rate
-                for group, kinds in period.items()
-                if group != "valid_from"
-                for kind, rate in kinds.items()
-            }
-            if rates.keys() >= _CALLS_TOOLS:
-                rates = everywhere | rates
-            for model in (name, *entry.get("aliases", ())):
-                yield Price(
-                    provider=content["provider"],
-                    model=model,
-                    valid_from=start,
-                    valid_until=None,
-                    rates=_decimals(rates, model),
-                    source=entry.get("source", content["source"]),
-                    source_date=date.fromisoformat(entry.get("source_date", content["source_date"])),
-                )

@@ -39,7 +39,7 @@ from ledger.migrations import migrate
 from ledger.partitions import partition_of
 from ledger.periods import month_of
 from ledger.plans import PlanTerms
-from ledger.prices import PriceList
+from ledger.price_file import load_price_list
 from ledger.upstream_objects import UpstreamObject
 from proxy.quota import keys
 from proxy.quota.clock import milliseconds
@@ -306,7 +306,7 @@ async def prepare(database_url: str) -> None:
     pool = await open_pool(database_url, size=1)
     try:
         async with transaction(pool) as connection:
-            await price_rows.store(connection, PriceList.load(folder / "openai.yaml"))
+            await price_rows.store(connection, load_price_list(folder / "openai.yaml"))
             await exchange.store(connection, exchange.ExchangeRates.load(folder / "exchange_rates.csv"))
             await _ensure_this_month(connection)
     finally:

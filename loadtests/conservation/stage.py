@@ -24,7 +24,7 @@ from ledger.database import close_pool, open_pool, transaction
 from ledger.keys import KeyHasher
 from ledger.migrations import migrate
 from ledger.plans import PlanTerms
-from ledger.prices import PriceList
+from ledger.price_file import load_price_list
 from runtime import ports
 from runtime.child import Child, Program
 from runtime.engines.postgres import Postgres
@@ -153,7 +153,7 @@ async def _prepare(database_url: str) -> None:
     pool = await open_pool(database_url, size=1)
     try:
         async with transaction(pool) as connection:
-            await price_rows.store(connection, PriceList.load(folder / "openai.yaml"))
+            await price_rows.store(connection, load_price_list(folder / "openai.yaml"))
             await exchange.store(connection, exchange.ExchangeRates.load(folder / "exchange_rates.csv"))
             await usage_partitions.ensure_month(connection, datetime.now(UTC))
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from ledger.price_file import load_price_list
 from ledger.price_rows import store
 from ledger.prices import Price, PriceList
 
@@ -31,7 +32,7 @@ async def connection(empty_database_url: str) -> AsyncIterator[Connection]:
 
 
 async def test_a_stored_list_reads_back_the_same(connection: Connection) -> None:
-    openai = PriceList.load(LIST)
+    openai = load_price_list(LIST)
     assert await store(connection, openai) == []
     assert await store(connection, openai) == []
     read = PriceList.from_rows(await connection.fetch("select * from model_price"))

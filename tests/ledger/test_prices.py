@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.price_file import load_price_list
 from ledger.prices import Price, PriceList, PriceListError
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def written(tmp_path: Path, text: str = ONE_MODEL) -> Path:
 
 @pytest.fixture(scope="module")
 def openai() -> PriceList:
-    return PriceList.load(LIST)
+    return load_price_list(LIST)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_names_from_callers_do_not_fill_the_memory(openai: PriceList) -> None:
 
 
 def test_the_price_of_the_instant_applies(tmp_path: Path) -> None:
-    prices = PriceList.load(written(tmp_path))
+    prices = load_price_list(written(tmp_path))
 
     def at(instant: datetime) -> str | None:
         price = prices.price_for("gpt-x", instant)
@@ -122,7 +123,7 @@ def test_a_price_ends_before_its_valid_until() -> None:
 
 
 def test_a_service_tier_costs_its_rates_and_else_the_default(tmp_path: Path) -> None:
-    price = PriceList.load(written(tmp_path)).price_for("gpt-x", NOW)
+    price = load_price_list(written(tmp_path)).price_for("gpt-x", NOW)
     assert price is not None
     unit = 60_000_000_000  # one dollar per million tokens
 
@@ -153,7 +154,7 @@ def test_a_service_tier_costs_its_rates_and_else_the_default(tmp_path: Path) -> 
 def test_a_faulty_list_is_refused_by_name(tmp_path: Path, old: str, new: str, named: str) -> None:
     assert old in ONE_MODEL
     with pytest.raises(PriceListError, match=named):
-        PriceList.load(written(tmp_path, ONE_MODEL.replace(old, new)))
+        load_price_list(written(tmp_path, ONE_MODEL.replace(old, new)))
 
 
 def test_the_shipped_list_states_its_source_and_has_todays_models(openai: PriceList) -> None:
@@ -174,7 +175,7 @@ def test_tools_cost_what_the_provider_asks_of_everyone_unless_a_model_has_its_ow
     text = text.replace(
         'default: {input: "0.5", output: "1"}', 'default: {input: "1", output: "1", search: "0.05"}'
     )
-    prices = PriceList.load(written(tmp_path, text))
+    prices = load_price_list(written(tmp_path, text))
     first = prices.price_for("gpt-x", datetime(2026, 2, 1, tzinfo=UTC))
     then = prices.price_for("gpt-x", NOW)
     assert first is not None

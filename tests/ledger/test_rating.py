@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ledger.price_file import load_price_list
 from ledger.price_rules import PriceRule, Step, Tiers
-from ledger.prices import TOKEN_KINDS, Price, PriceList
+from ledger.prices import TOKEN_KINDS, Price
 from ledger.rating import Tariff, cost, unpriced, upper_bound
 from ledger.usage import Usage
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-OPENAI = PriceList.load(Path(__file__).parents[2] / "config" / "prices" / "openai.yaml")
+OPENAI = load_price_list(Path(__file__).parents[2] / "config" / "prices" / "openai.yaml")
 PRICES = list(OPENAI)
 TIERS = st.sampled_from(["default", "auto", "flex", "priority", "fast", "batch", "scale"])
 RATE = Decimal("1.25")

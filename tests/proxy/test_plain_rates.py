@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 import config
 from ledger.exchange import Rate, nano_usd_to_eur
-from ledger.prices import Price, PriceList
+from ledger.price_file import load_price_list
+from ledger.prices import Price
 from ledger.rating import PriceRule, Tariff, cost
 from ledger.usage import Usage
 from proxy.plain_rates import PlainRates
 
-_PRICES = list(PriceList.load(Path(config.__file__).parent / "prices" / "openai.yaml"))
+_PRICES = list(load_price_list(Path(config.__file__).parent / "prices" / "openai.yaml"))
 _RATE = Rate(date(2026, 11, 20), Decimal("1.0837"), "test")
 _TARIFFS = [
     Tariff(rules, per_request, currency)

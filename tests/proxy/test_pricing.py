@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 import config
 from ledger.exchange import Rate
+from ledger.price_file import load_price_list
 from ledger.price_rules import PriceRule
-from ledger.prices import Price, PriceList
+from ledger.prices import Price
 from ledger.rating import Tariff
 from ledger.usage import Usage
 from proxy.pricing import Quote
 
-PRICES = PriceList.load(Path(config.__file__).parent / "prices" / "openai.yaml")
+PRICES = load_price_list(Path(config.__file__).parent / "prices" / "openai.yaml")
 RATE = Rate(date(2026, 11, 20), Decimal("1.1523"), "test")
 AT_COST = Tariff((), Decimal(0), "USD")
 MARKED_UP = Tariff(
