@@ -51,6 +51,8 @@ def _document(invoice: Invoice) -> Terms:
         "BT-5": invoice.currency,
         "BT-20": as_written(invoice.payment_terms),
         "BT-23": _SERVICES_PAID if _is_paid(invoice) else _SERVICES,
+        # When the service was completed, which the law wants as well as the period.
+        "BT-72": last,
         "BT-73": first,
         "BT-74": last,
         "BG-1": list(_notes(invoice)),
