@@ -238,9 +238,9 @@ async def _spans(
         return []
     else:
         end = same_wall_clock(period.end, head.time_zone, organization.time_zone)
-        since = (
-            rater.periods(organization, Period(customer.since, end))[0].start if customer.since < end else end
-        )
+        since = end
+        if customer.since < end:
+            since = (await rater.periods(connection, organization, Period(customer.since, end)))[0].start
         if await _open_before(connection, head, payer, period, since):
             # That part goes on the payer's invoice before this one, which is still to come.
             since = max(since, same_wall_clock(period.start, head.time_zone, organization.time_zone))
@@ -248,7 +248,7 @@ async def _spans(
             return []
         within = Period(since, end)
     open_ = await closings.gaps(connection, organization.id, payer.currency, within)
-    return cut(open_, rater.periods(organization, within))
+    return cut(open_, await rater.periods(connection, organization, within))
 
 
 async def _open_before(

@@ -26,6 +26,8 @@ class Rater(Protocol):
 
     def usage(self, connection: Connection) -> UsageSource: ...
 
-    def periods(self, organization: Organization, within: Period) -> Sequence[Period]:
+    async def periods(
+        self, connection: Connection, organization: Organization, within: Period
+    ) -> Sequence[Period]:
         """The organization's billing periods that share time with `within`, in order."""
         ...

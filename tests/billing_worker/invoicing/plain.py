@@ -76,7 +76,9 @@ class PlainRater:
     def usage(self, connection: Connection) -> UsageSource:
         return Rows(connection)
 
-    def periods(self, organization: Organization, within: Period) -> Sequence[Period]:
+    async def periods(
+        self, connection: Connection, organization: Organization, within: Period
+    ) -> Sequence[Period]:
         found = [month_of(within.start, organization.time_zone)]
         while found[-1].end < within.end:
             found.append(month_after(found[-1], organization.time_zone))
