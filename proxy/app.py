@@ -171,7 +171,7 @@ class Proxy:
             unfinished=lambda: settler.unfinished,
             cleared=allowance.cleared,
         )
-        epochs = Epochs(redis, roll, Retaking(running, settler, recovery).retake, ttl_ms)
+        epochs = Epochs(redis, roll, Retaking(running, settler, recovery), ttl_ms)
         house = House(
             identities=Identities(
                 ApiKeys(directory.find, _now),
@@ -222,6 +222,7 @@ class Proxy:
             census.run,
             roll.run,
             epochs.run,
+            settler.confirmed.run,
             partial(listen, redis.subscriber, forget),
             partial(house.prices.keep_fresh, changed),
             running.watch,

@@ -6,16 +6,21 @@ from proxy.running import Running
 
 
 class Retaking:
-    """A call that ends meanwhile is found at the next station: it runs, is being settled, or lies on the disk."""
+    """As quota.epochs.Known.
+
+    A call that ends meanwhile is found at the next station: it runs, is being settled, or lies on the disk.
+    """
 
     def __init__(self, running: Running, settler: Settler, recovery: Recovery) -> None:
         self._running = running
         self._settler = settler
         self._recovery = recovery
 
-    async def retake(self, partitions: frozenset[int]) -> None:
-        """As quota.epochs.Retake."""
+    async def bring_back(self, partitions: frozenset[int]) -> None:
         await self._running.retake(partitions)
-        self._settler.doubt()
-        await self._settler.at_rest()
+        await self._settler.lost(partitions)
         await self._recovery.once()
+
+    async def opened(self, partitions: frozenset[int]) -> None:
+        """What was let on meanwhile without Redis is seen by the others from now on."""
+        await self._running.retake(partitions)

@@ -4,9 +4,9 @@ A partition's epoch vanishes with its data. A new one begins closed, and opens a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -21,26 +21,32 @@ from proxy.quota.scripts import source
 _LOOK_SECONDS: Final = 1.0
 _BEGIN_SECONDS: Final = 2.0
 _CLOSED_SECONDS: Final = 0.05
-_RETAKE_SECONDS: Final = 30.0
+_BRING_BACK_SECONDS: Final = 30.0
 """Bounds one attempt to bring back all this process knows; what it has done is not done again by the next."""
 _OUT_OF_REACH: Final = (RedisUnavailable, RedisReplyError, DatabaseUnavailable, OSError, TimeoutError)
 
 _log = structlog.get_logger(__name__)
 
-Retake = Callable[[frozenset[int]], Awaitable[None]]
-"""Takes again in these partitions the holds of what runs here, and settles what is owed. Raises RedisUnavailable,
-RedisReplyError, DatabaseUnavailable, OSError or TimeoutError."""
+
+class Known(Protocol):
+    """What this process knows. Raises RedisUnavailable, RedisReplyError, DatabaseUnavailable, OSError, TimeoutError."""
+
+    async def bring_back(self, partitions: frozenset[int]) -> None:
+        """Takes again the holds of what runs here, and settles what is owed."""
+
+    async def opened(self, partitions: frozenset[int]) -> None:
+        """Others admit again."""
 
 
 class Epochs:
     """Looks after every connect, every second, and whenever somebody waits for a partition to open."""
 
-    def __init__(self, redis: RedisPipeline, roll: Roll, retake: Retake, hold_ms: int) -> None:
+    def __init__(self, redis: RedisPipeline, roll: Roll, known: Known, hold_ms: int) -> None:
         """A hold lives for `hold_ms` unrenewed."""
         self._redis = redis
         self._script = redis.script(source("epoch"))
         self._roll = roll
-        self._retake = retake
+        self._known = known
         self._hold_ms = hold_ms
         self._retaken: dict[int, bytes] = {}
         self._closed = frozenset(range(PARTITIONS))
@@ -84,26 +90,23 @@ class Epochs:
                 return
 
     async def once(self) -> frozenset[int]:
-        """Brings back what is missing; the partitions that stay closed, for want of others. Raises as `Retake` does."""
+        """Brings back what is missing; the partitions that stay closed, for want of others. Raises as `Known` does."""
         closed = await self._ask(dict.fromkeys(await self._unopened(), b""), ())
         lost = closed.keys() - self._closed
         if lost:
             _log.warning("redis has lost what it knew", partitions=len(lost))
-        await self._bring_back(
-            {partition: epoch for partition, epoch in closed.items() if self._retaken.get(partition) != epoch}
-        )
+        missing = {
+            partition: epoch for partition, epoch in closed.items() if self._retaken.get(partition) != epoch
+        }
+        if missing:
+            async with asyncio.timeout(_BRING_BACK_SECONDS):
+                await self._known.bring_back(frozenset(missing))
+            self._retaken |= missing
         if closed:
             closed = await self._ask(closed, await self._roll.names())
-        # What was let on meanwhile without Redis is seen by the others from now on.
-        await self._bring_back(dict.fromkeys(self._closed - closed.keys(), b""))
+        await self._known.opened(self._closed - closed.keys())
         self._closed = frozenset(closed)
         return self._closed
-
-    async def _bring_back(self, epochs: Mapping[int, bytes]) -> None:
-        if epochs:
-            async with asyncio.timeout(_RETAKE_SECONDS):
-                await self._retake(frozenset(epochs))
-            self._retaken |= epochs
 
     async def _unopened(self) -> list[int]:
         """Partitions of a cluster's nodes that can't be reached are left for later."""

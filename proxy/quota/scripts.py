@@ -26,6 +26,7 @@ def source(
         "count",
         "restore",
         "epoch",
+        "drained",
     ],
 ) -> str:
     files = ("minute", name) if name in _IN_MINUTES else (name,)

@@ -1,7 +1,6 @@
 """Sees every settlement through: sent at once, sent again until Redis has confirmed it, whoever began it is gone."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Final
@@ -13,6 +12,7 @@ from proxy.pipeline import RedisPipeline, RedisReplyError, RedisUnavailable
 from proxy.quota.amounts import NOTHING, NOTHING_STORED, Amounts, Hold, Storage
 from proxy.quota.scripts import Scripts
 from proxy.record import owed
+from proxy.record.confirmed import Confirmed
 from proxy.record.owed import Begun, Owed, Settlement, Standing
 from proxy.record.spool import Spool
 
@@ -23,10 +23,6 @@ _SPOOL_SECONDS: Final = 5.0
 """How long the disk may take for the last of them, when the process ends."""
 _PER_WRITE: Final = 1_000
 _MOST_OPEN: Final = 50_000
-_RECENT_SECONDS: Final = 5.0
-"""How long what Redis has confirmed is kept, for the case that it loses its last moments: a server that syncs its log
-each second may lose two of them, a replica that takes over somewhat more."""
-_MOST_RECENT: Final = 10_000
 REMEMBER_WORK_SECONDS: Final = 86_400
 """How long finished work may be found finished again."""
 _log = structlog.get_logger(__name__)
@@ -36,8 +32,8 @@ class Settler:
     """Owns all settlements that Redis has not confirmed. `settle` and its like never wait, so nothing can skip them.
 
     The script recognises a settlement that it has done, so one of unknown outcome is simply asked again. What stays
-    unconfirmed goes to the spool, if there is one, and is then whoever's who replays that. What Redis confirmed just
-    before its connection broke is asked again, too: it may have come back without it.
+    unconfirmed goes to the spool, if there is one, and is then whoever's who replays that. What Redis confirmed is
+    asked again, too, where it may have lost it: just before its connection broke, and all where its data are gone.
     """
 
     def __init__(
@@ -55,9 +51,9 @@ class Settler:
         self._open: dict[str, tuple[Owed, float]] = {}
         self._failed: set[str] = set()
         self._begun: set[str] = set()
-        self._recent: deque[tuple[float, Owed]] = deque(maxlen=_MOST_RECENT)
+        self.confirmed = Confirmed(redis)
         self._tasks: set[asyncio.Task[None]] = set()
-        redis.on_connect.append(self.doubt)
+        redis.on_connect.append(lambda: self._doubt(self.confirmed.take_recent()))
         self._retry: asyncio.Task[None] | None = None
         self._fewer = asyncio.Event()
         self._idle = asyncio.Event()
@@ -106,8 +102,10 @@ class Settler:
         self._begun.add(hold.request_id)
         return True
 
-    async def at_rest(self) -> None:
-        """Returns once all that is in doubt or not confirmed now is on the disk, or confirmed; the caller bounds it."""
+    async def lost(self, partitions: frozenset[int]) -> None:
+        """Redis has lost these partitions: returns once all it had confirmed there and all that is not confirmed now is
+        on the disk, or confirmed; the caller bounds it."""
+        self._doubt(self.confirmed.take_all(partitions))
         if self._tasks:
             await asyncio.wait(set(self._tasks))
         waiting = [(name, item) for name, (item, _) in self._open.items()]
@@ -156,7 +154,7 @@ class Settler:
                 self._submit(rest)
             else:
                 self._done(item)
-                self._remember(item)
+                self.confirmed.add(item)
             return
         if isinstance(error, RedisReplyError):
             _log.error("the settlement script failed", request_id=item.name, error=str(error))
@@ -169,16 +167,8 @@ class Settler:
         if not self._open:
             self._idle.set()
 
-    def _remember(self, item: Owed) -> None:
-        at = monotonic()
-        self._recent.append((at, item))
-        while self._recent[0][0] < at - _RECENT_SECONDS:
-            self._recent.popleft()
-
-    def doubt(self) -> None:
-        """Redis may have lost what it confirmed last: it is asked again, from the disk."""
-        items = [item for _, item in self._recent]
-        self._recent.clear()
+    def _doubt(self, items: Sequence[Owed]) -> None:
+        """Redis may have lost what it confirmed: it is asked again, from the disk."""
         if self._spool is None:
             for item in items:
                 self._submit(item)

@@ -25,11 +25,15 @@ class Proxy:
     def __init__(self, redis: RedisPipeline, pool: Pool, hold_ms: int) -> None:
         self.redis = redis
         self.roll = Roll(pool, timedelta(milliseconds=hold_ms))
-        self.epochs = Epochs(redis, self.roll, self.retake, hold_ms)
+        self.epochs = Epochs(redis, self.roll, self, hold_ms)
         self.retaken: list[frozenset[int]] = []
+        self.seen = 0
         self.can = True
 
-    async def retake(self, partitions: frozenset[int]) -> None:
+    async def opened(self, partitions: frozenset[int]) -> None:
+        self.seen += len(partitions)
+
+    async def bring_back(self, partitions: frozenset[int]) -> None:
         if not self.can:
             raise RedisUnavailable("not now")
         self.retaken.append(partitions)
@@ -65,8 +69,8 @@ async def test_it_opens_once_every_proxy_has_brought_back_what_it_knows(stage: S
     assert await one.epochs.once() == ALL
     assert await three.epochs.once() == frozenset()
     assert await one.epochs.once() == await two.epochs.once() == frozenset()
-    # Each before it said so, and again what came between that and the opening.
-    assert {tuple(map(len, each.retaken)) for each in (one, two, three)} == {(64, 64)}
+    # Each once, before it said so; and what came between that and the opening is seen to then.
+    assert [(each.retaken, each.seen) for each in (one, two, three)] == [([ALL], 64)] * 3
 
 
 async def test_who_cannot_bring_it_back_now_is_waited_for(stage: Stage) -> None:
@@ -102,7 +106,7 @@ async def test_what_is_lost_again_is_brought_back_again(stage: Stage) -> None:
     # What one said is lost with the rest.
     assert await two.epochs.once() == ALL
     assert await one.epochs.once() == frozenset()
-    assert len(one.retaken) == 3
+    assert one.retaken == [ALL, ALL]
 
 
 async def test_of_a_part_that_was_lost_no_other_is_closed(stage: Stage) -> None:
