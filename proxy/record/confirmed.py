@@ -94,15 +94,9 @@ class Confirmed:
                 each.up_to = {
                     partition: (states[partition].epoch, states[partition].latest) for partition in here
                 }
-            elif each.begun < before:
-                self._forget(
-                    each,
-                    {
-                        partition
-                        for partition in each.up_to
-                        if _is_drained(each, states[partition], partition)
-                    },
-                )
+            elif each.ended < before:
+                drained = {here for here in each.up_to if _is_drained(each, states[here], here)}
+                self._forget(each, drained)
         while len(self._batches) > 1 and not self._batches[0].items:
             self._batches.popleft()
 
