@@ -54,16 +54,16 @@ class BillingProfile(BillingTerms):
     updated_at: Instant | None
 
     @property
-    def missing(self) -> list[str]:
+    def lacking(self) -> list[str]:
         """What the law wants on an invoice and nobody said."""
         address = self.address
-        lacking = {
+        found = {
             "address": address is None or not (address.lines and address.postal_code and address.city),
             "siren": address is not None
             and address.country == "FR"
             and not (self.siren or self.siret or self.vat_number),
         }
-        return [name for name, is_missing in lacking.items() if is_missing]
+        return [name for name, is_missing in found.items() if is_missing]
 
     def country(self, sellers: str) -> str:
         return self.address.country if self.address else sellers

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from ledger import audit, invoices
+from ledger import alerts, audit, invoices
 from ledger.database import Connection
 from ledger.errors import ConflictError, LedgerError
 from ledger.invoices import Amount, InvoiceRecord
@@ -74,7 +74,10 @@ async def _settled(connection: Connection, invoice_id: str, now: datetime) -> In
         " where id = $1",
         *(invoice_id, now),
     )
-    return await invoices.get(connection, invoice_id)
+    settled = await invoices.get(connection, invoice_id)
+    if settled.status in ("paid", "cancelled"):
+        await alerts.resolve(connection, "invoice_overdue", invoice_id, at=now)
+    return settled
 
 
 async def payments(connection: Connection, invoice_id: str) -> list[Payment]:

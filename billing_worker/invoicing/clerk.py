@@ -36,9 +36,12 @@ class Clerk:
     rater: Rater
     press: Press
 
-    async def refresh(self, payer: Payer, period: Period, at: datetime) -> InvoiceRecord:
+    async def refresh(
+        self, payer: Payer, period: Period, at: datetime, *, keep_empty: bool = True
+    ) -> InvoiceRecord | None:
         """The payer's draft for `period`, worked out anew, in the place of all drafts that share time with it.
 
+        None where nobody owes anything, and `keep_empty` is False.
         Raises NotFoundError; ConflictError where any of the time is invoiced, or nobody said who sells.
         """
         for _ in range(ATTEMPTS):
@@ -46,6 +49,9 @@ class Clerk:
             async with transaction(self.pool) as connection:
                 await lock_payer(connection, payer.organization_id)
                 if await self._current(connection, bill):
+                    if bill.empty and not keep_empty:
+                        await drop_drafts(connection, payer.organization_id, payer.currency, period)
+                        return None
                     draft = await _save(connection, bill, at)
                     return await invoices.get(connection, draft.invoice.id)
         raise _busy()
@@ -114,16 +120,20 @@ class Clerk:
                 days=bill.to.payment_days,
                 at=at,
             )
-        await closings.close(
-            connection,
-            bill.payer.organization_id,
-            bill.payer.currency,
-            issued.id if issued else None,
-            spans=bill.spans,
-            usage=bill.usage,
-            at=at,
-            replaces=bill.replaces,
-        )
+        try:
+            await closings.close(
+                connection,
+                bill.payer.organization_id,
+                bill.payer.currency,
+                issued.id if issued else None,
+                spans=bill.spans,
+                usage=bill.usage,
+                at=at,
+                replaces=bill.replaces,
+            )
+        except asyncpg.ExclusionViolationError:
+            # An organization of the group went over to another payer, who was quicker.
+            raise _busy() from None
         await alerts.resolve(connection, UNLAWFUL, bill.payer.organization_id, at=at)
         detail = {"start": bill.period.start.isoformat(), "end": bill.period.end.isoformat()}
         if issued:

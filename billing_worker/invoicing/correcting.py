@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing_worker.invoicing.credits import shares, whole
+from billing_worker.invoicing.credit_lines import shares, whole
 from billing_worker.invoicing.issuing import issue
 from billing_worker.invoicing.press import Press
 from ledger import audit, closings, invoices, receivables, sellers

@@ -82,7 +82,7 @@ async def next_period(
     )
     ends = [each.until for each in known.values()]
     last = at if None in ends else min(at, max(end for end in ends if end) + AFTERMATH)
-    start = (await rater.periods(connection, head, Period(since, since + timedelta(microseconds=1))))[0].start
+    start = (await period_around(connection, rater, head, since)).start
     start = start if after is None else max(start, after)
     if start >= last:
         return None
@@ -90,8 +90,13 @@ async def next_period(
     if not open_:
         return None
     gap = open_[0]
-    around = (
-        await rater.periods(connection, head, Period(gap.start, gap.start + timedelta(microseconds=1)))
-    )[0]
+    around = await period_around(connection, rater, head, gap.start)
     # A gap that reaches to `last` goes on after it.
     return Period(gap.start, around.end if gap.end == last else min(gap.end, around.end))
+
+
+async def period_around(
+    connection: Connection, rater: Rater, organization: Organization, at: datetime
+) -> Period:
+    """The organization's billing period that `at` lies in."""
+    return (await rater.periods(connection, organization, Period(at, at + timedelta(microseconds=1))))[0]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from billing_worker.invoicing.addressing import Addressing, addressing
 from billing_worker.invoicing.calendar import cut, days, merged, same_wall_clock
-from billing_worker.invoicing.customers import Customer, Payer, customers, group
+from billing_worker.invoicing.customers import Customer, Payer, customers, group, period_around
 from billing_worker.invoicing.late import Surplus, owed, surplus
 from billing_worker.invoicing.rater import Rater
 from billing_worker.rating.usage import UsageSource
@@ -238,9 +238,9 @@ async def _spans(
         return []
     else:
         end = same_wall_clock(period.end, head.time_zone, organization.time_zone)
-        since = end
-        if customer.since < end:
-            since = (await rater.periods(connection, organization, Period(customer.since, end)))[0].start
+        if customer.since >= end:
+            return []
+        since = (await period_around(connection, rater, organization, customer.since)).start
         if await _open_before(connection, head, payer, period, since):
             # That part goes on the payer's invoice before this one, which is still to come.
             since = max(since, same_wall_clock(period.start, head.time_zone, organization.time_zone))

@@ -22,3 +22,7 @@ class Press(Protocol):
     async def print(self, invoice: Invoice) -> Printed:
         """Renders and validates, within a bound. Raises UnlawfulError, and TimeoutError where that takes too long."""
         ...
+
+    async def preview(self, draft: Invoice) -> bytes:
+        """A draft's PDF, which says that it is one."""
+        ...

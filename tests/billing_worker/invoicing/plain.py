@@ -109,3 +109,6 @@ class QuickPress:
     async def print(self, invoice: Invoice) -> Printed:
         assert invoice.number is not None
         return Printed(b"pdf of " + invoice.number.encode(), b"<xml/>")
+
+    async def preview(self, draft: Invoice) -> bytes:
+        return b"pdf of a draft"

@@ -15,9 +15,9 @@ ACTOR = "test"
 async def test_a_draft_is_worked_out_anew_each_time_and_stays_one(world: World) -> None:
     organization = await world.customer()
     payer = world.payer(organization)
-    first = await world.clerk.refresh(payer, OCTOBER, AFTER)
+    first = await world.draft(payer, OCTOBER)
     await world.use(organization, october(5), "2.50")
-    second = await world.clerk.refresh(payer, OCTOBER, AFTER)
+    second = await world.draft(payer, OCTOBER)
     assert first.id == second.id
     assert (first.net, second.net, second.total_requests) == (Decimal(10), Decimal("12.50"), 1)
     assert (second.status, second.number, second.gross) == ("draft", None, Decimal("15.00"))
@@ -25,7 +25,7 @@ async def test_a_draft_is_worked_out_anew_each_time_and_stays_one(world: World) 
 
 async def test_an_issued_invoice_has_a_number_dates_and_files(world: World) -> None:
     organization = await world.customer()
-    draft = await world.clerk.refresh(world.payer(organization), OCTOBER, AFTER)
+    draft = await world.draft(world.payer(organization), OCTOBER)
     issued = await world.clerk.finalize(ACTOR, draft.id, AFTER)
     assert (issued.id, issued.status, issued.number) == (draft.id, "sent", "FA2026-000001")
     assert (str(issued.issued_on), str(issued.due_on)) == ("2026-11-03", "2026-12-03")

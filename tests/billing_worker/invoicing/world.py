@@ -11,6 +11,7 @@ from billing_worker.invoicing.customers import Payer
 from ledger import billing_profiles, organizations, plans, sellers, subscriptions
 from ledger.database import Pool, reading, transaction
 from ledger.exchange import ExchangeRates, Rate, store
+from ledger.invoices import InvoiceRecord
 from ledger.organizations import Organization
 from ledger.periods import Period
 from ledger.plans import PlanTerms
@@ -93,6 +94,20 @@ class World:
                 " $6, $6, $6, $6, $6, $7, 1.1, 'provider', 100, 200, 30 from generate_series(0, $8::int - 1) as n",
                 *(next(self.numbers) * 1_000_000, at, organization.id, model, tokens, nano, currency, count),
             )
+
+    async def draft(self, payer: Payer, period: Period, at: datetime | None = None) -> InvoiceRecord:
+        made = await self.clerk.refresh(payer, period, at or AFTER)
+        assert made is not None
+        return made
+
+    async def closed(self, payer: Payer, period: Period, at: datetime | None = None) -> InvoiceRecord:
+        """The invoice that was issued for it."""
+        made = await self.clerk.close("test", payer, period, at or AFTER)
+        assert made is not None
+        return made
+
+    def account(self, organization_id: str) -> Payer:
+        return Payer(organization_id, "EUR")
 
     def payer(self, organization: Organization, currency: str = "EUR") -> Payer:
         return Payer(organization.id, currency)  # type: ignore[arg-type]
