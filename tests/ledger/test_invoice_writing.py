@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import pytest
@@ -36,7 +37,7 @@ LINE = InvoiceLine(
 )
 
 
-def invoice(organization: Organization, period: Period = OCTOBER, **changes: object) -> Invoice:
+def invoice(organization: Organization, period: Period = OCTOBER, **changes: Any) -> Invoice:
     line = replace(LINE, organization_id=organization.id)
     sums = totals([line])
     made = Invoice(
@@ -61,7 +62,7 @@ def invoice(organization: Organization, period: Period = OCTOBER, **changes: obj
         payment_terms="",
         time_zone="UTC",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 async def save(connection: Connection, made: Invoice, organization: Organization) -> Invoice:
@@ -145,7 +146,7 @@ WRONG = [
 
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_what_does_not_add_up_is_not_issued_and_takes_no_number(
-    connection: Connection, organization: Organization, wrong: dict[str, object]
+    connection: Connection, organization: Organization, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await issued(connection, invoice(organization, **wrong), organization)
