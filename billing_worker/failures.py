@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from config.logs import blacken
 from config.settings import Settings
 
 _LONGEST = 300
@@ -23,7 +24,7 @@ def failure_of(error: BaseException, settings: Settings) -> Failure:
     line = text.splitlines()[0] if text else ""
     for secret in sorted(set(_secrets(settings)), key=len, reverse=True):
         line = line.replace(secret, "***")
-    return Failure(type(error).__name__, line[:_LONGEST].replace("\0", "\ufffd"))
+    return Failure(type(error).__name__, blacken(line)[:_LONGEST].replace("\0", "\ufffd"))
 
 
 def _secrets(group: BaseModel) -> Iterator[str]:

@@ -59,13 +59,16 @@ class Collector:
         self._settle = redis.script(source("settle"))
         self._renew = redis.script(source("renew"))
 
-    async def collect(self, pool: Pool, at: datetime) -> None:
-        """Looks at all that is due at `at`. Raises DatabaseUnavailable, and LookupError while no prices are known."""
+    async def collect(self, pool: Pool, at: datetime) -> int:
+        """Looks at all that is due at `at`; gives how many that were.
+
+        Raises DatabaseUnavailable, and LookupError while no prices are known.
+        """
         prices = PriceBook(pool, lambda: at)
         async with reading(pool) as connection:
             due = await deferred_calls.due(connection, at, _PER_PASS)
         if not due:
-            return
+            return 0
         await prices.read()
         turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -76,6 +79,7 @@ class Collector:
         async with asyncio.TaskGroup() as looks:
             for call in due:
                 looks.create_task(turn(call))
+        return len(due)
 
     async def _look(self, pool: Pool, prices: PriceBook, call: Due, at: datetime) -> None:
         try:

@@ -47,11 +47,16 @@ class Repairs:
         self._redis = redis
         self._mend = redis.script(source("mend"))
 
-    async def run(self, pool: Pool, at: datetime) -> None:
-        """All organizations. Raises DatabaseUnavailable; what Redis does not tell of one is left for the next time."""
+    async def run(self, pool: Pool, at: datetime) -> int:
+        """All organizations; gives how many were compared.
+
+        Raises DatabaseUnavailable; what Redis does not tell of one is left for the next time.
+        """
+        compared = 0
         async for organization in _all(pool):
             try:
                 await self.look_after(pool, organization, at)
+                compared += 1
             except (RedisUnavailable, RedisReplyError) as error:
                 _log.warning(
                     "counters could not be compared",
@@ -59,6 +64,7 @@ class Repairs:
                     reason=f"{type(error).__name__}: {error}"[:200],
                 )
         await self._redis.execute("HSET", keys.RECONCILED, "at", int(at.timestamp()))
+        return compared
 
     async def look_after(self, pool: Pool, organization: Organization, at: datetime) -> None:
         """One, in its period around `at` and in the one before, which late settlements still reach."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from billing_worker.app import JobRunningError, JobTimeoutError, UnknownJobError, run, run_once
-from billing_worker.job import Context, Job, Retry
+from billing_worker.job import Context, Job, Report, Retry
 from billing_worker.schedule import JOBS
 from billing_worker.times import Every
 from billing_worker.worker import Pace
@@ -28,11 +28,11 @@ async def command(settings: Settings, options: argparse.Namespace, _environ: Map
     settings = with_secrets(settings, generate=False)
     async with collecting(settings) as collector, repairing(settings) as repairs:
 
-        async def collect(context: Context, at: datetime) -> None:
-            await collector.collect(context.pool, at)
+        async def collect(context: Context, at: datetime) -> Report:
+            return {"looked_at": await collector.collect(context.pool, at)}
 
-        async def reconcile(context: Context, at: datetime) -> None:
-            await repairs.run(context.pool, at)
+        async def reconcile(context: Context, at: datetime) -> Report:
+            return {"organizations": await repairs.run(context.pool, at)}
 
         # What the proxy knows how to do is handed in: the worker never imports it.
         jobs = {

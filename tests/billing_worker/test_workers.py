@@ -11,15 +11,15 @@ import pytest
 from ledger import alerts, jobs
 from ledger.alerts import Alert
 from ledger.database import Pool, reading, transaction
-from tests.billing_worker.workers import Workers, make_table, open_gate, stop
+from tests.billing_worker.workers import Workers, make_tables, open_gate, stop
 from tests.system import until
 
 Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
-async def table(pool: Pool) -> None:
-    await make_table(pool)
+async def tables(database_url: str) -> None:
+    await make_tables(database_url)
 
 
 async def fetch(pool: Pool, query: str) -> Rows:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
+
 from ledger.database import Pool, reading
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,13 +43,16 @@ def stop(process: "subprocess.Popen[bytes]") -> int:
     return process.wait(STOP_SECONDS)
 
 
-async def make_table(pool: Pool) -> None:
+async def make_tables(database_url: str) -> None:
     """`did`: what the jobs of the tests write; `gate`: rows that let them go on."""
-    async with reading(pool) as connection:
+    connection = await asyncpg.connect(database_url, timeout=5)
+    try:
         await connection.execute(
             "create table did (id bigint generated always as identity, job text, at timestamptz, pid integer,"
             " began timestamptz default clock_timestamp(), ended timestamptz); create table gate (open boolean)"
         )
+    finally:
+        await connection.close(timeout=5)
 
 
 async def open_gate(pool: Pool) -> None:
