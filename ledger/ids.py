@@ -3,7 +3,9 @@
 import os
 from typing import Literal
 
-Prefix = Literal["org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "note", "mail", "inv"]
+Prefix = Literal[
+    "org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "adj", "note", "mail", "inv"
+]
 
 
 def new_id(prefix: Prefix) -> str:

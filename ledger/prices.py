@@ -61,6 +61,11 @@ class PriceListError(ValueError):
     """A price list that cannot be used; the message names the model and the fault."""
 
 
+def units(kind: str) -> int:
+    """For how many of `kind` a rate is: a million tokens or characters, a minute of seconds, else one."""
+    return _UNITS.get(kind, 1)
+
+
 def scaled(rate: Decimal, kind: str) -> int:
     """`rate`, in units of a currency for what a rate of `kind` counts, in nano-units per SCALE of `kind`.
 

@@ -60,6 +60,14 @@ def _tokens(usage: Usage) -> tuple[int, ...]:
     )
 
 
+def by_kind(usage: Usage) -> dict[str, int]:
+    """How many of each kind that has a rate: tokens, each in one kind, and pieces by their kinds' names."""
+    found = {kind: count for kind, count in zip(TOKEN_KINDS, _tokens(usage), strict=True) if count}
+    for kind, count in _pieces(usage.quantities):
+        found[kind] = found.get(kind, 0) + count
+    return found
+
+
 def _pieces(quantities: Mapping[str, int]) -> Iterable[tuple[str, int]]:
     for name, count in quantities.items():
         if count and name not in (_CACHED_AUDIO, _CACHED_IMAGE):

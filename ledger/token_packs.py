@@ -10,7 +10,7 @@ from ledger.errors import ConflictError
 from ledger.ids import new_id
 from ledger.limits import UNLIMITED, Limits
 from ledger.pages import Slice
-from ledger.periods import month_of
+from ledger.periods import Period, month_of
 from ledger.records import Instant, Price, Record
 
 
@@ -68,6 +68,16 @@ async def not_over(connection: Connection, organization_id: str, at: datetime) -
         "select * from token_pack where organization_id = $1 and ends_at > $2 order by starts_at, id",
         organization_id,
         at,
+    )
+    return [TokenPack.of(row) for row in rows]
+
+
+async def bought_within(connection: Connection, organization_id: str, period: Period) -> list[TokenPack]:
+    """Those that are valid from a time of it on, in order: each is in one period, though it may last into another."""
+    rows = await connection.fetch(
+        "select * from token_pack where organization_id = $1 and starts_at >= $2 and starts_at < $3"
+        " order by starts_at, id",
+        *(organization_id, period.start, period.end),
     )
     return [TokenPack.of(row) for row in rows]
 
