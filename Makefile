@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests loadtests
 
-.PHONY: run test conservation bench guard test-keycloak lint format prices setup setup-dev lock clean
+.PHONY: run test conservation bench guard soak test-keycloak lint format prices setup setup-dev lock clean
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)
@@ -24,10 +24,15 @@ conservation: setup-dev
 bench: setup-dev
 	@$(BIN)/python -m loadtests.bench $(ARGS)
 	@$(BIN)/python -m loadtests.bench.workers
+	@$(BIN)/python -m loadtests.drain
 
 # Whether a call costs the CPU that it did, whatever the machine; part of `make test`. ARGS=--update stores what it costs now.
 guard: setup-dev
 	@$(BIN)/python -m loadtests.guard $(ARGS)
+
+# Whether memory stays flat under a load of ten minutes. ARGS="--minutes 60" is longer.
+soak: setup-dev
+	@$(BIN)/python -m loadtests.soak $(ARGS)
 
 lint: setup-dev
 	@$(BIN)/ruff format --check .

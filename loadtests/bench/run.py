@@ -105,7 +105,7 @@ def _ours(stack: ExitStack, servers: Stores, upstream_port: int, cores: Cores) -
 
 def _product(running: Product, servers: Stores, answering: Upstream) -> Measured:
     return Measured(
-        running.tenant(),
+        running.tenant().target,
         lambda: running.pids("proxy"),
         {
             "drain": lambda: running.pids("drain"),

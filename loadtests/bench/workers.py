@@ -40,7 +40,7 @@ def measure(rounds: int, seconds: float) -> tuple[list[Figure], bool]:
                 for workers, found in seen.items():
                     with product(servers, answering.port, cores, workers=workers) as running:
                         wish = scenario("c256", seconds).wish
-                        found.append(without_errors(load.run(running.tenant(), wish)))
+                        found.append(without_errors(load.run(running.tenant().target, wish)))
                         running.drained()
     figures = [
         Figure(workers, median(each.rate for each in found), median(each.took.p99 for each in found))

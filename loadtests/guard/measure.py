@@ -26,7 +26,7 @@ from runtime.child import Child, Program
 from runtime.parts import ROOT
 
 _CALLS: Final = Wish(clients=64, seconds=0.6, warm=0.15)
-_STREAMS: Final = Wish(clients=128, seconds=0.8, warm=0.4, spread=0.3, pace=Pace(10, 60))
+_STREAMS: Final = Wish(clients=128, seconds=0.8, warm=0.4, spread=0.3, pace=Pace(10, 60, usage=False))
 _FIRST: Final = Wish(clients=64, seconds=0.3, warm=1.0)
 """What is loaded at first use, and learned by the interpreter, is not measured."""
 
@@ -42,7 +42,7 @@ def measure(rounds: int) -> Costs:
             product(servers, answering.port) as running,
             together(),
         ):
-            ours = running.tenant()
+            ours = running.tenant().target
             proxy = running.pids("proxy")
             for target in (reference, ours):
                 load.run(target, _FIRST)

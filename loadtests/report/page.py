@@ -55,7 +55,29 @@ def _workers(told: Mapping[str, Any], _folder: Path) -> str:
     return f"{apart}{table(['workers', 'calls/s', 'p99 ms'], rows)}"
 
 
+def _drain(told: Mapping[str, Any], _folder: Path) -> str:
+    speed, names = told["speed"], ("drain_cpu", "postgres_cpu", "redis_cpu")
+    moved = [[number(speed["rate"]), *(number(speed[name]) for name in names)]]
+    calls = [
+        [title, number(told[name]["p50"]), number(told[name]["p99"])]
+        for name, title in (("quiet", "nothing is drained"), ("draining", "a backlog is drained"))
+    ]
+    head = ["records/s", *(f"{name.removesuffix('_cpu')} CPU us/record" for name in names)]
+    return f"{table(head, moved)}\n{table(['calls while', 'p50 ms', 'p99 ms'], calls)}"
+
+
+def _soak(told: Mapping[str, Any], _folder: Path) -> str:
+    rows = []
+    for part, each in told["memory"].items():
+        slope = each["trend"]
+        rows.append([part, *map(number, (each["last"], each["peak"], slope["slope"], slope["margin"]))])
+    load = f"{told['seconds']:.0f} s of {told['rate']:g} JSON calls/s and 32 streams: {told['calls']:,} calls in all."
+    return f"{load}\n\n{table(['part', 'MB', 'at most', 'MB an hour', '95 % within'], rows)}"
+
+
 _SECTIONS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any], Path], str]]]] = {
     "bench": ("Beside its peers", _speed),
     "workers": ("More workers", _workers),
+    "drain": ("Records into Postgres", _drain),
+    "soak": ("Memory", _soak),
 }

@@ -1,5 +1,6 @@
 """Load on a port of this machine, and what its clients saw."""
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Mapping
@@ -19,10 +20,11 @@ _MARGIN_SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class Pace:
-    """A stream: `chunks`, one every `milliseconds`."""
+    """A stream: `chunks`, one every `milliseconds`. `usage`: whether the client asks for its usage itself."""
 
     milliseconds: int
     chunks: int
+    usage: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Wish:
         asked: dict[str, Any] = {"model": MODEL, "messages": _MESSAGES, "max_tokens": 120}
         if self.pace is not None:
             pace = f"pace-{self.pace.milliseconds}x{self.pace.chunks}"
-            asked |= {"stream": True, "stream_options": {"include_usage": True}, "user": pace}
+            asked |= {"stream": True, "user": pace}
+            if self.pace.usage:
+                asked["stream_options"] = {"include_usage": True}
         return json.dumps(asked, separators=(",", ":")).encode()
 
 
@@ -117,8 +121,9 @@ class Load:
 
     def run(self, target: Target, wish: Wish, measuring: Callable[[], None] = lambda: None) -> Seen:
         """Blocks for as long as the wish says. `measuring` is called when the warm part is over. Raises StandError."""
-        body = self.folder / "body.json"
-        body.write_bytes(wish.body())
+        content = wish.body()
+        body = self.folder / f"body-{hashlib.sha256(content).hexdigest()[:16]}.json"
+        body.write_bytes(content)
         words = [
             *("-p", target.port, "-b", body, "-c", wish.clients, "-d", wish.seconds, "-w", wish.warm),
             *("-r", wish.rate, "-g", wish.spread, "-t", wish.silence),

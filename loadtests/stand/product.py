@@ -36,6 +36,15 @@ _ALL_LIMITS: Final = {
 
 
 @dataclass(frozen=True)
+class Tenant:
+    """An organization with one key; `target` is called with it."""
+
+    organization_id: str
+    key_id: str
+    target: Target
+
+
+@dataclass(frozen=True)
 class Product:
     """`parts` are process ids by name. `ready_seconds` is from the command to the line that says so."""
 
@@ -70,7 +79,7 @@ class Product:
                 time.sleep(0.02)
         return time.monotonic() - began
 
-    def tenant(self, limits: dict[str, Any] | None = None) -> Target:
+    def tenant(self, limits: dict[str, Any] | None = None) -> Tenant:
         """A new organization with a key, made through the console's API."""
         headers = {"authorization": f"Bearer {self.admin_token}"}
         address = f"{self.running.console}/api/admin"
@@ -84,8 +93,9 @@ class Product:
             plan = ask("POST", "/plans", **terms)
             organization = ask("POST", "/organizations", name=name)
             ask("PUT", f"/organizations/{organization['id']}/subscription", plan_id=plan["id"])
-            key = ask("POST", f"/organizations/{organization['id']}/keys", name="key")["key"]
-        return Target(self.port, {"authorization": f"Bearer {key}"})
+            key = ask("POST", f"/organizations/{organization['id']}/keys", name="key")
+        target = Target(self.port, {"authorization": f"Bearer {key['key']}"})
+        return Tenant(organization["id"], key["id"], target)
 
 
 @contextmanager

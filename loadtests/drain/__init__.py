@@ -1,0 +1,1 @@
+"""How fast usage records reach Postgres, and what calls notice of it."""

@@ -1,0 +1,1 @@
+"""Whether memory stays flat under a load that goes on."""
