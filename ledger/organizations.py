@@ -1,7 +1,6 @@
 """Organizations: the tenants, who pay."""
 
 import re
-from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,12 +64,6 @@ async def get(connection: Connection, organization_id: str) -> Organization:
     if row is None:
         raise NotFoundError("organization", organization_id)
     return Organization.of(row)
-
-
-async def names(connection: Connection, ids: Collection[str | None]) -> dict[str, str]:
-    """The names of those of them that there are."""
-    rows = await connection.fetch("select id, name from organization where id = any($1::text[])", list(ids))
-    return {row["id"]: row["name"] for row in rows}
 
 
 async def lock(connection: Connection, organization_id: str) -> int:

@@ -8,8 +8,9 @@ from billing_worker.notices.words import write
 from console.call import Call, Nothing, Operation
 from console.inputs import Id
 from console.paging import Page, PageQuery, page_of, slice_of
-from ledger import audit, notifications, organizations
+from ledger import audit, notifications
 from ledger.database import Connection, reading, transaction
+from ledger.names import names_of
 from ledger.notifications import Delivery, Notification, Status
 from ledger.records import Instant
 
@@ -60,7 +61,7 @@ async def listing(call: Call[Nothing, NotificationQuery]) -> Page[SentNotificati
             kind=query.kind,
             status=query.status,
         )
-        names = await organizations.names(connection, {each.organization_id for each in told})
+        names = await names_of(connection, {each.organization_id for each in told})
     rows = [SentNotification.of(each, names.get(each.organization_id or "")) for each in told]
     return page_of(Page[SentNotification], rows, query, lambda row: (row.created_at, row.id))
 
@@ -78,7 +79,7 @@ async def resend(call: Call[Nothing, Nothing]) -> SentNotification:
 
 
 async def _shown(connection: Connection, told: Notification) -> SentNotification:
-    names = await organizations.names(connection, {told.organization_id})
+    names = await names_of(connection, {told.organization_id})
     return SentNotification.of(told, names.get(told.organization_id or ""))
 
 

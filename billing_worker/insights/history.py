@@ -1,0 +1,58 @@
+"""What an organization used day by day, as forecasts and the search for the unusual take it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from billing_worker.insights.models import ENOUGH, WINDOW
+from ledger.breakdown import Part, Wanted, breakdown, whole_hours
+from ledger.database import Connection
+from ledger.periods import Period
+
+DAYS = WINDOW + ENOUGH
+_NANO = Decimal(10) ** 9
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """`complete` are the days before today, from the first with usage on, in euros; `of_month` is what the month's
+    days have come to, today included."""
+
+    complete: tuple[float, ...]
+    today: Decimal
+    of_month: Decimal
+
+
+async def daily_prices(connection: Connection, wanted: Wanted, today: date) -> History:
+    """Up to DAYS back, of what `wanted` names but its period."""
+    first = min(today - timedelta(days=DAYS), today.replace(day=1))
+    found = await days_of(connection, wanted, first, today)
+    prices = {day: Decimal(part.price_nano_eur) / _NANO for day, part in found.items()}
+    month = [price for day, price in prices.items() if (day.year, day.month) == (today.year, today.month)]
+    complete = filled([(day, float(price)) for day, price in prices.items() if day < today], today)
+    return History(tuple(complete[-DAYS:]), prices.get(today, Decimal(0)), sum(month, start=Decimal(0)))
+
+
+async def days_of(connection: Connection, wanted: Wanted, first: date, last: date) -> dict[date, Part]:
+    """Of those days of the calendar that have any usage, in their order."""
+    zone = ZoneInfo(wanted.time_zone)
+    period = Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
+    parts = await breakdown(
+        connection, replace(wanted, period=whole_hours(period)), ("day",), limit=(last - first).days + 3
+    )
+    return {part.by[0]: part for part in parts if first <= part.by[0] <= last}
+
+
+def filled(values: Sequence[tuple[date, float]], end: date) -> list[float]:
+    """A value for each day from the first known to the one before `end`; days that are not known are 0."""
+    known = dict(values)
+    if not known:
+        return []
+    first = min(known)
+    return [known.get(first + timedelta(days=number), 0.0) for number in range((end - first).days)]
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
