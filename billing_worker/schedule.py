@@ -23,6 +23,7 @@ from billing_worker.jobs.partitions import partitions
 from billing_worker.jobs.plan_limits import plan_limits
 from billing_worker.jobs.prices import prices
 from billing_worker.jobs.quota_warnings import quota_warnings
+from billing_worker.jobs.report_schedules import report_schedules
 from billing_worker.jobs.send_notices import send_notices
 from billing_worker.jobs.storage import storage
 from billing_worker.times import Cron, Every
@@ -37,6 +38,7 @@ JOBS: Mapping[str, Job] = MappingProxyType(
         "plan_limits": Job(Cron("0 6 * * *"), plan_limits, bound=timedelta(hours=1)),
         "quota_warnings": Job(Every(timedelta(minutes=5)), quota_warnings),
         "storage": Job(Cron("0 4 * * *"), storage),
+        "report_schedules": Job(Cron("5 * * * *"), report_schedules, bound=timedelta(minutes=50)),
         "send_notices": Job(Every(timedelta(minutes=1)), send_notices),
     }
 )

@@ -4,7 +4,9 @@ import os
 from typing import Literal
 
 Prefix = Literal[
-    "org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "adj", "note", "mail", "inv"
+Prefix = Literal[
+    "org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "adj", "note", "mail", "inv", "rep", "ins"
+]
 ]
 
 

@@ -1,6 +1,6 @@
 """How long requests took, counted by bounds: sums of such counts still tell about where a percentile lies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -26,3 +26,11 @@ def percentile(counts: Sequence[int], share: float) -> int | None:
             below = BOUNDS[index - 1] if index else 0
             return round(below + (BOUNDS[index] - below) * (wanted - reached + count) / count)
     return BOUNDS[-1]
+
+
+def added(counts: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """Bound by bound."""
+    found = [0] * (len(BOUNDS) + 1)
+    for each in counts:
+        found = [one + other for one, other in zip(found, each, strict=True)]
+    return tuple(found)

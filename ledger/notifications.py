@@ -10,14 +10,15 @@ from typing import Any, Literal
 import asyncpg
 from pydantic import BaseModel
 
+from ledger import billing_profiles, organizations, sellers
 from ledger.database import Connection
 from ledger.errors import NotFoundError
 from ledger.ids import new_id
+from ledger.invoice import Language
 from ledger.notice_kinds import KINDS
 from ledger.pages import Slice
 from ledger.records import Instant, Record
 
-Language = Literal["fr", "en"]
 Status = Literal["waiting", "sending", "sent", "kept", "dead"]
 """`kept` was not to be sent, for want of a mail server or an address; `dead` was tried in vain."""
 
@@ -107,10 +108,10 @@ async def _manner(connection: Connection, organization_id: str | None) -> tuple[
     """The language and time zone of whoever is told."""
     if organization_id is None:
         return "en", "UTC"
-    time_zone = await connection.fetchval("select time_zone from organization where id = $1", organization_id)
-    if time_zone is None:
-        raise NotFoundError("organization", organization_id)
-    return "en", time_zone
+    organization = await organizations.get(connection, organization_id)
+    profile, seller = await billing_profiles.get(connection, organization_id), await sellers.find(connection)
+    country = profile.country(seller.address.country if seller is not None else "")
+    return profile.language_for(country), organization.time_zone
 
 
 async def _people(connection: Connection, organization_id: str | None) -> list[str]:

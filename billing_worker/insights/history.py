@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from billing_worker.insights.models import ENOUGH, WINDOW
-from ledger.breakdown import Part, Wanted, breakdown, whole_hours
+from ledger.breakdown import Part, breakdown
 from ledger.database import Connection
-from ledger.periods import Period
+from ledger.periods import start_of
+from ledger.usage_filter import Filter
 
 DAYS = WINDOW + ENOUGH
 _NANO = Decimal(10) ** 9
@@ -25,24 +25,25 @@ class History:
     of_month: Decimal
 
 
-async def daily_prices(connection: Connection, wanted: Wanted, today: date) -> History:
-    """Up to DAYS back, of what `wanted` names but its period."""
+async def daily_prices(connection: Connection, wanted: Filter, today: date, time_zone: str) -> History:
+    """Up to DAYS back; `wanted` names no span."""
     first = min(today - timedelta(days=DAYS), today.replace(day=1))
-    found = await days_of(connection, wanted, first, today)
+    found = await days_of(connection, wanted, first, today, time_zone)
     prices = {day: Decimal(part.price_nano_eur) / _NANO for day, part in found.items()}
     month = [price for day, price in prices.items() if (day.year, day.month) == (today.year, today.month)]
     complete = filled([(day, float(price)) for day, price in prices.items() if day < today], today)
     return History(tuple(complete[-DAYS:]), prices.get(today, Decimal(0)), sum(month, start=Decimal(0)))
 
 
-async def days_of(connection: Connection, wanted: Wanted, first: date, last: date) -> dict[date, Part]:
+async def days_of(
+    connection: Connection, wanted: Filter, first: date, last: date, time_zone: str
+) -> dict[date, Part]:
     """Of those days of the calendar that have any usage, in their order."""
-    zone = ZoneInfo(wanted.time_zone)
-    period = Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
-    parts = await breakdown(
-        connection, replace(wanted, period=whole_hours(period)), ("day",), limit=(last - first).days + 3
-    )
-    return {part.by[0]: part for part in parts if first <= part.by[0] <= last}
+    start, end = start_of(first, time_zone), start_of(last + timedelta(days=1), time_zone)
+    span = replace(wanted, start=start, end=end)
+    days = (last - first).days + 1
+    parts = await breakdown(connection, span, ("day",), limit=days, time_zone=time_zone)
+    return {part.by[0]: part for part in parts}
 
 
 def filled(values: Sequence[tuple[date, float]], end: date) -> list[float]:
@@ -52,7 +53,3 @@ def filled(values: Sequence[tuple[date, float]], end: date) -> list[float]:
         return []
     first = min(known)
     return [known.get(first + timedelta(days=number), 0.0) for number in range((end - first).days)]
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -8,7 +8,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from billing_worker.notices.words import Written
-from ledger.notifications import Attachment, Language
+from ledger.invoice import Language
+from ledger.notifications import Attachment
 
 
 def compose(

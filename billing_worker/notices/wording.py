@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 
-from ledger.notifications import Language
+from ledger.invoice import Language
 
 LOCALES: Final[Mapping[Language, str]] = {"fr": "fr_FR", "en": "en_GB"}
 NAMES: Final[Mapping[Language, Mapping[str, str]]] = {

@@ -14,8 +14,8 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined, Template
 
 from billing_worker.notices.wording import filters
+from ledger.invoice import Language
 from ledger.notice_kinds import KINDS
-from ledger.notifications import Language
 
 # Not those that hold the parts of a number together.
 _SPACES: Final = re.compile(r"[^\S\u00a0\u202f]+")

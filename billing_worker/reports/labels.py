@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ledger.notifications import Language
+from ledger.invoice import Language
 
 TITLES: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {
@@ -148,6 +148,9 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "page": "Page {page} of {pages}",
         "made": "Made on {moment}",
         "span": "From {start} to {end} ({zone})",
+        "from": "From",
+        "to": "To",
+        "zone": "Time zone",
         "cut": "The first {shown} of {rows} rows; the other formats have them all.",
     },
     "fr": {
@@ -158,6 +161,9 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "page": "Page {page} sur {pages}",
         "made": "Établi le {moment}",
         "span": "Du {start} au {end} ({zone})",
+        "from": "Du",
+        "to": "Au",
+        "zone": "Fuseau horaire",
         "cut": "Les {shown} premières lignes sur {rows} ; les autres formats les ont toutes.",
     },
 }

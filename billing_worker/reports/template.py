@@ -1,13 +1,15 @@
 """What a template is: who may see it, and how its table is made."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing_worker.reports.table import Chart, Column, Fact, Table, Value, totals
-from ledger.breakdown import Wanted
+from ledger.breakdown import Dimension, Part, breakdown
 from ledger.database import Connection
 from ledger.names import names_of
+from ledger.periods import Period
+from ledger.usage_filter import Filter
 
 MAX_ROWS = 50_000
 
@@ -23,11 +25,21 @@ class TooLargeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a report is to be about, at the time `at`. `organization` is its name, None for all of them."""
+    """What a report is to be about, at the time `at`. `wanted` names no span: that is `period`. Days are cut by
+    `time_zone`. `organization` is a name, None for all of them."""
 
-    wanted: Wanted
+    wanted: Filter
+    period: Period
+    time_zone: str
     organization: str | None
     at: datetime
+
+    async def parts(
+        self, connection: Connection, by: Sequence[Dimension], *, limit: int = MAX_ROWS + 1
+    ) -> list[Part]:
+        """The usage asked for, broken down."""
+        wanted = replace(self.wanted, start=self.period.start, end=self.period.end)
+        return await breakdown(connection, wanted, by, limit=limit, time_zone=self.time_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +66,8 @@ def table(
         raise TooLargeError
     return Table(
         template=template,
-        period=asked.wanted.period,
-        time_zone=asked.wanted.time_zone,
+        period=asked.period,
+        time_zone=asked.time_zone,
         organization=asked.organization,
         made_at=asked.at,
         columns=columns,

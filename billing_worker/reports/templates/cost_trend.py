@@ -4,15 +4,13 @@ import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from billing_worker.insights.forecast import Forecast, forecast
 from billing_worker.insights.history import daily_prices
 from billing_worker.reports.table import Chart, Column, Fact, Series, Table, Value, money
-from billing_worker.reports.template import MAX_ROWS, Asked, Template, table
-from ledger.breakdown import breakdown
+from billing_worker.reports.template import Asked, Template, table
 from ledger.database import Connection
-from ledger.periods import Period, month_of
+from ledger.periods import Period, day_of, days_of, month_of
 
 _COLUMNS = (
     Column("day", "day"),
@@ -25,12 +23,11 @@ _CENT = Decimal("0.01")
 
 
 async def _make(connection: Connection, asked: Asked) -> Table:
-    wanted = asked.wanted
-    parts = await breakdown(connection, wanted, ("day",), limit=MAX_ROWS + 1)
+    parts = await asked.parts(connection, ("day",))
     known = {part.by[0]: part for part in parts}
-    month = month_of(asked.at, wanted.time_zone)
+    month = month_of(asked.at, asked.time_zone)
     # A projection belongs to a report that reaches the present.
-    reaches_now = wanted.period.start <= asked.at <= wanted.period.end + timedelta(hours=1)
+    reaches_now = asked.period.start <= asked.at <= asked.period.end + timedelta(hours=1)
     projection = await _projection(connection, asked, month) if reaches_now else None
     rows: list[tuple[Value, ...]] = []
     sums: dict[date, Decimal] = {}
@@ -89,10 +86,9 @@ class _Projection:
 
 
 async def _projection(connection: Connection, asked: Asked, month: Period) -> _Projection | None:
-    zone = ZoneInfo(asked.wanted.time_zone)
-    today = asked.at.astimezone(zone).date()
-    last = (month.end - timedelta(microseconds=1)).astimezone(zone).date()
-    history = await daily_prices(connection, asked.wanted, today)
+    today = day_of(asked.at, asked.time_zone)
+    _, last = days_of(month, asked.time_zone)
+    history = await daily_prices(connection, asked.wanted, today, asked.time_zone)
     # Today is not over: it is foreseen like the days after it, and counts for what it has already come to.
     foreseen = await asyncio.to_thread(forecast, history.complete, (last - today).days + 1)
     if foreseen is None:

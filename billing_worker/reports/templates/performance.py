@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from billing_worker.reports.latency import added, percentile
 from billing_worker.reports.table import Chart, Column, Series, Table, Value, share
-from billing_worker.reports.template import MAX_ROWS, Asked, Template, table
-from ledger.breakdown import Part, breakdown
+from billing_worker.reports.template import Asked, Template, table
+from ledger.breakdown import Part
 from ledger.database import Connection
+from ledger.latencies import added, percentile
 
 _COLUMNS = (
     Column("day", "day"),
@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 async def _make(connection: Connection, asked: Asked) -> Table:
-    parts = await breakdown(connection, asked.wanted, ("day", "upstream", "model"), limit=MAX_ROWS + 1)
+    parts = await asked.parts(connection, ("day", "upstream", "model"))
     rows = [_row(part) for part in parts]
     return table(
         "performance",

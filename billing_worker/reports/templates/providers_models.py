@@ -3,8 +3,7 @@
 from decimal import Decimal
 
 from billing_worker.reports.table import Chart, Column, Series, Table, Value, money, share
-from billing_worker.reports.template import MAX_ROWS, Asked, Template, table
-from ledger.breakdown import breakdown
+from billing_worker.reports.template import Asked, Template, table
 from ledger.database import Connection
 
 _COLUMNS = (
@@ -24,7 +23,7 @@ _CHARTED = 10
 
 
 async def _make(connection: Connection, asked: Asked) -> Table:
-    parts = await breakdown(connection, asked.wanted, ("upstream", "model"), limit=MAX_ROWS + 1)
+    parts = await asked.parts(connection, ("upstream", "model"))
     parts.sort(key=lambda part: (-part.price_nano_eur, -part.cost_nano_usd, part.by))
     whole = sum(part.price_nano_eur for part in parts)
     rows: list[tuple[Value, ...]] = [

@@ -1,10 +1,10 @@
 """Whether what was promised was kept, organization by organization."""
 
-from billing_worker.reports.latency import added, percentile
 from billing_worker.reports.table import Column, Table, Value, share
-from billing_worker.reports.template import MAX_ROWS, Asked, Template, named, table
-from ledger.breakdown import Part, breakdown
+from billing_worker.reports.template import Asked, Template, TooLargeError, named, table
+from ledger.breakdown import Part
 from ledger.database import Connection
+from ledger.latencies import added, percentile
 
 _COLUMNS = (
     Column("organization", "text"),
@@ -21,7 +21,9 @@ MAX_HOURS = 500_000
 
 
 async def _make(connection: Connection, asked: Asked) -> Table:
-    hours = await breakdown(connection, asked.wanted, ("organization_id", "hour"), limit=MAX_HOURS)
+    hours = await asked.parts(connection, ("organization_id", "hour"), limit=MAX_HOURS + 1)
+    if len(hours) > MAX_HOURS:
+        raise TooLargeError
     by_organization: dict[str, list[Part]] = {}
     for part in hours:
         by_organization.setdefault(part.by[0], []).append(part)
@@ -44,7 +46,6 @@ async def _make(connection: Connection, asked: Asked) -> Table:
                 percentile(latencies, 0.95),
             )
         )
-    rows = rows[: MAX_ROWS + 1]
     return table("sla", asked, _COLUMNS, rows, notes=("uptime_hours", "latency_classes"))
 
 

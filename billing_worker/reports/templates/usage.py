@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from billing_worker.reports.table import Chart, Column, Series, Table, Value, money
-from billing_worker.reports.template import MAX_ROWS, Asked, Template, named, table
-from ledger.breakdown import Part, breakdown
+from billing_worker.reports.template import Asked, Template, named, table
+from ledger.breakdown import Part
 from ledger.database import Connection
 
 _COLUMNS = (
@@ -25,11 +25,8 @@ _COLUMNS = (
 
 
 async def _make(connection: Connection, asked: Asked) -> Table:
-    parts = await breakdown(
-        connection,
-        asked.wanted,
-        ("day", "organization_id", "project_id", "key_id", "model", "endpoint"),
-        limit=MAX_ROWS + 1,
+    parts = await asked.parts(
+        connection, ("day", "organization_id", "project_id", "key_id", "model", "endpoint")
     )
     names = await named(connection, {identifier for part in parts for identifier in part.by[1:4]})
     rows: list[tuple[Value, ...]] = [

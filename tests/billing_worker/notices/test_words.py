@@ -13,8 +13,9 @@ import billing_worker.notices
 from billing_worker.notices.message import compose
 from billing_worker.notices.words import Words, words, write
 from config.mail_address import mail_address
+from ledger.invoice import Language
 from ledger.notice_kinds import KINDS
-from ledger.notifications import Attachment, Language
+from ledger.notifications import Attachment
 from tests.billing_worker.notices.examples import AT, EXAMPLES
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
