@@ -4,9 +4,21 @@ import os
 from typing import Literal
 
 Prefix = Literal[
-Prefix = Literal[
-    "org", "proj", "mem", "key", "plan", "sub", "req", "aud", "pack", "adj", "note", "mail", "inv", "rep", "ins"
-]
+    "org",
+    "proj",
+    "mem",
+    "key",
+    "plan",
+    "sub",
+    "req",
+    "aud",
+    "pack",
+    "adj",
+    "note",
+    "mail",
+    "inv",
+    "rep",
+    "ins",
 ]
 
 
