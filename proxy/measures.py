@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from ledger.usage_record import UsageRecord
-
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+from proxy.settled_calls import SettledCalls
 
 
 class Measures:
@@ -14,32 +12,18 @@ class Measures:
 
     def __init__(self, running: Callable[[], int], unconfirmed: Callable[[], int]) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "tollkeeper_requests",
-            "Admitted requests by endpoint, status and outcome",
-            ["endpoint", "status", "outcome"],
-            registry=self._registry,
-        )
+        self.settled = SettledCalls()
+        self._registry.register(self.settled)
         self._refusals = Counter(
             "tollkeeper_refusals",
             "Requests refused before the hold",
             ["status", "code"],
             registry=self._registry,
         )
-        self._tokens = Counter(
-            "tollkeeper_tokens", "Tokens settled", ["kind", "source"], registry=self._registry
-        )
         self._unpriced = Counter(
             "tollkeeper_unpriced_kinds",
             "Records that hold a kind of usage without a rate of its own, charged at the model's dearest",
             ["kind"],
-            registry=self._registry,
-        )
-        self._duration = Histogram(
-            "tollkeeper_request_seconds",
-            "From the first byte of a request to its settlement",
-            ["endpoint"],
-            buckets=_SECONDS,
             registry=self._registry,
         )
         self._attempts = Counter(
@@ -49,6 +33,7 @@ class Measures:
             ["upstream", "result"],
             registry=self._registry,
         )
+        self._attempts_by_name: dict[tuple[str, str], Counter] = {}
         self._retries = Counter(
             "tollkeeper_upstream_retries",
             "Requests tried again at the same upstream, by what its answer was",
@@ -79,18 +64,16 @@ class Measures:
     def refused(self, status: int, code: str | None) -> None:
         self._refusals.labels(str(status), code or "").inc()
 
-    def settled(self, record: UsageRecord) -> None:
-        self._requests.labels(record.endpoint, str(record.status), record.outcome).inc()
-        self._tokens.labels("input", record.usage_source).inc(record.usage.input_tokens)
-        self._tokens.labels("output", record.usage_source).inc(record.usage.output_tokens)
-        self._duration.labels(record.endpoint).observe(record.duration_ms / 1000)
-
     def unpriced(self, kinds: Iterable[str]) -> None:
         for kind in kinds:
             self._unpriced.labels(kind).inc()
 
     def attempted(self, upstream: str, result: str) -> None:
-        self._attempts.labels(upstream, result).inc()
+        name = upstream, result
+        counter = self._attempts_by_name.get(name)
+        if counter is None:
+            counter = self._attempts_by_name[name] = self._attempts.labels(*name)
+        counter.inc()
 
     def retried(self, upstream: str, reason: str) -> None:
         self._retries.labels(upstream, reason).inc()

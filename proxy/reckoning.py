@@ -23,8 +23,7 @@ from proxy.meter.jobs import read_job
 from proxy.meter.metering import Request
 from proxy.ownership.finds import Finds, brings_objects
 from proxy.quota.admission import Admitted
-from proxy.quota.amounts import Amounts, Storage
-from proxy.record import form
+from proxy.quota.amounts import NOTHING_STORED, Amounts, Storage
 from proxy.storage.told import freed_by, stored_by, touches_storage
 from proxy.ticket import Ticket
 from proxy.unpriced import note
@@ -129,16 +128,20 @@ class Reckoning:
             usage, source = self._all_that_is_held(), "hold"
             money = quote.money(usage)
         stored, freed = self._storage(outcome)
+        status, duration_ms = (
+            self.status or (error_status if self.failure else CLIENT_GONE_STATUS),
+            self._elapsed_ms(),
+        )
         record = ticket.record(
             at_ms=self._admitted.at_ms,
-            status=self.status or (error_status if self.failure else CLIENT_GONE_STATUS),
+            status=status,
             outcome=outcome,
             usage=usage,
             source=source,
             money=money,
             response_bytes=self.response_bytes,
             first_byte_ms=self._first_byte_ms,
-            duration_ms=self._elapsed_ms(),
+            duration_ms=duration_ms,
             objects=() if self._finds is None else self._finds.objects,
             stored=stored,
             freed=freed,
@@ -148,10 +151,12 @@ class Reckoning:
         self._house.settler.settle(
             ticket.hold(self._admitted.period_start_ms),
             Amounts(1, usage.total_tokens, money.price, self.request_bytes + self.response_bytes),
-            form.write(record),
-            Storage(sum(each.bytes for each in stored), bool(freed)),
+            record,
+            Storage(sum(each.bytes for each in stored), bool(freed)) if stored or freed else NOTHING_STORED,
         )
-        self._house.measures.settled(record)
+        self._house.measures.settled.add(
+            *(ticket.asked.endpoint.template, status, outcome, source, usage, duration_ms)
+        )
         if ticket.asked.endpoint.polls and self.status < 300 and outcome == "completed":
             self._finish_work()
 

@@ -3,7 +3,6 @@
 We read the last of two, as most do; an upstream that reads the first could be asked for more than is held.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -40,7 +39,7 @@ _DECIDING: Final = frozenset(
         "session",
     }
 )
-_NAMES: Final = re.compile(rb'"(?:' + "|".join(sorted(_DECIDING)).encode() + rb')"')
+_TOKENS: Final = {name: b'"%b"' % name.encode() for name in _DECIDING}
 _ESCAPED: Final = b"\\u00"
 """Begins every escape of a letter, which a name could be hidden in."""
 
@@ -49,15 +48,16 @@ def check_once(body: bytes, request: Mapping[str, Any], at: int = 0) -> None:
     """`request` is the object that stands at `at` in `body`. Raises Refusal 400 that names a member that decides and
     stands there twice, in whatever case or spelling.
 
-    Costs two searches in `body`; the object is only walked where a name is found again.
+    Costs a search in `body` for each name that decides; the object is only walked where one is found again.
     """
-    found = _NAMES.findall(body, at)
-    if (
-        len(set(found)) < len(found)
-        or _ESCAPED in body
-        or len({name.lower() for name in request}) < len(request)
-    ):
+    if _ESCAPED in body or len(set(map(str.lower, request))) < len(request):
         _walk(body, at)
+        return
+    for name in request:
+        token = _TOKENS.get(name)
+        if token is not None and body.count(token, at) > 1:
+            _walk(body, at)
+            return
 
 
 def _walk(body: bytes, at: int) -> None:

@@ -1,11 +1,12 @@
 """Who calls, resolved: the organization that pays, the key, and the terms of the plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from ledger.rating import Tariff
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,18 @@ class Principal:
     separate_projects: bool = False
     roles: frozenset[str] = frozenset()
     is_admin: bool = False
+    _scopes: dict[str | None, Scopes] = field(default_factory=dict, init=False, repr=False)
 
-    def scopes(self, project_id: str | None) -> tuple[Scope, ...]:
+    def scopes(self, project_id: str | None) -> Scopes:
         """The holders of limits that apply to a request for this project, the organization first. The organization
         is always counted; another scope only where it limits something."""
+        known = self._scopes.get(project_id)
+        if known is not None:
+            return known
         others = [scope for scope in (self.key, self.member) if scope is not None]
         if project_id is not None and project_id in self.projects:
             others.insert(0, self.projects[project_id])
-        return (self.organization, *(scope for scope in others if scope.limited))
+        scopes = Scopes((self.organization, *(scope for scope in others if scope.limited)))
+        if project_id is None or project_id in self.projects:
+            self._scopes[project_id] = scopes
+        return scopes

@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ledger.usage import Usage
 
 MAX_COUNT = 10**12
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class _RefusedError(Exception):
@@ -96,6 +98,8 @@ def _read(payload: Mapping[str, Any]) -> Usage | None:
 
 def _cached_kinds(details: Mapping[str, Any]) -> Mapping[str, int]:
     """What of the cached input is audio or images, which have cached rates of their own."""
+    if not details:
+        return _NONE
     kinds = (("cached_audio_tokens", "audio_tokens"), ("cached_image_tokens", "image_tokens"))
     counts = ((name, _count(details, key)) for name, key in kinds)
     return {name: count for name, count in counts if count}
@@ -109,7 +113,7 @@ def _details(payload: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
             raise _RefusedError
         return value
-    return {}
+    return _NONE
 
 
 def _first_count(payload: Mapping[str, Any], *names: str) -> int | None:
@@ -122,8 +126,8 @@ def _first_count(payload: Mapping[str, Any], *names: str) -> int | None:
 
 def _count(payload: Mapping[str, Any], name: str) -> int | None:
     value = payload.get(name)
-    if value is None:
-        return None
+    if value is None or (type(value) is int and 0 <= value <= MAX_COUNT):
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _RefusedError
     if not 0 <= value <= MAX_COUNT or value != int(value):

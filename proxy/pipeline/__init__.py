@@ -113,9 +113,8 @@ class RedisPipeline:
         It had not run, so nothing runs twice; but it then runs after commands sent in between, and takes up
         to twice the bound.
         """
-        rest = (len(keys), *keys, *args)
         return self._connection(keys[0] if keys else b"").send(
-            ("EVALSHA", script.sha1, *rest), ("EVAL", script.source, *rest)
+            ("EVALSHA", script.sha1, len(keys), *keys, *args), script.source
         )
 
     async def execute(self, *args: Argument) -> Reply:

@@ -173,13 +173,13 @@ class Cluster:
 
     def _divert(self, asked: str, sent: Sent, error: RedisReplyError) -> bool:
         """Follows MOVED and ASK, and tries again what waits for a slot that is on its way."""
-        future, command, otherwise, since = sent
+        future, command, source, since = sent
         code, now = error.code, monotonic()
         if code in _NOT_NOW or (since and now - since > self._bounds.answer):
             self._in_doubt = True
             _fail(future, f"the cluster does not serve this key now: {code}")
             return True
-        again = (future, command, otherwise, since or now)
+        again = (future, command, source, since or now)
         if code == "TRYAGAIN" and command[0] in _SCRIPTS:
             # Some of its keys have gone and others have not. Its first one says where it belongs.
             self._later(lambda: self._send(self._owners[slot_of(command[3])], again, asking=False))

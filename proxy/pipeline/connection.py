@@ -19,8 +19,8 @@ _INCOMPLETE: Final = object()
 _LAST_LOOK: Final = 0.002
 
 
-Sent: TypeAlias = tuple[asyncio.Future[Reply], Command, Command | None, float]
-"""A command that somebody waits for, and what to send instead where Redis does not know its script; since when (by the
+Sent: TypeAlias = tuple[asyncio.Future[Reply], Command, str | None, float]
+"""A command that somebody waits for, and the source of its script, in case Redis does not know that; since when (by the
 monotonic clock) the nodes of a cluster have been showing it to one another, 0 if they have not."""
 
 Divert = Callable[[Sent, RedisReplyError], bool]
@@ -49,12 +49,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
 
-    def send(self, command: Command, otherwise: Command | None = None) -> asyncio.Future[Reply]:
+    def send(self, command: Command, source: str | None = None) -> asyncio.Future[Reply]:
         """Raises RedisUnavailable where too many wait already."""
         if len(self._waiting) >= self._limit:
             raise RedisUnavailable(f"{self._limit} commands are waiting for Redis already")
         future: asyncio.Future[Reply] = self._loop.create_future()
-        self.queue((future, command, otherwise, 0.0))
+        self.queue((future, command, source, 0.0))
         return future
 
     def queue(self, sent: Sent) -> None:
@@ -113,9 +113,9 @@ class Connection(asyncio.Protocol):
 
     def _failed(self, sent: Sent, error: RedisReplyError) -> None:
         # What is sent again is so even if its caller has gone: leaving doesn't take a command back.
-        future, _, otherwise, since = sent
-        if otherwise is not None and error.code == "NOSCRIPT":
-            self.queue((future, otherwise, None, since))
+        future, command, source, since = sent
+        if source is not None and error.code == "NOSCRIPT":
+            self.queue((future, ("EVAL", source, *command[2:]), None, since))
         elif self._divert is not None and self._divert(sent, error):
             return
         elif not future.done():

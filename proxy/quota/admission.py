@@ -1,31 +1,39 @@
 """The question to the admission script and its answers. No I/O."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from proxy.pipeline import Argument
 from proxy.quota import keys
 from proxy.quota.amounts import Demand
 from proxy.quota.calendar import Span
-from proxy.quota.limits import MEASURES, LimitKind, Measure, Scope, kind_of
+from proxy.quota.limits import MEASURES, LimitKind, Scope, kind_of
+from proxy.quota.scopes import Scopes
 
 _HEADER: Final = 5
+_WIDTH: Final = 2 * len(MEASURES)
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """The request holds what it asked for. `output` is the bound its answer must keep.
 
-    `minute` and `period` are used and held after this admission: for each scope, by measure.
+    `counts` are used and held after this admission: for each scope and measure in the minute, and in the period.
     `stored` is held of the room for what is kept upstream.
     """
 
     at_ms: int
     period_start_ms: int
     output: int
-    minute: tuple[tuple[int, ...], ...]
-    period: tuple[tuple[int, ...], ...]
+    counts: tuple[int, ...]
     stored: int = 0
+
+    def minute(self, scope: int) -> tuple[int, ...]:
+        """Of the scope with this number, by measure."""
+        return self.counts[_WIDTH * scope : _WIDTH * (scope + 1) : 2]
+
+    def period(self, scope: int) -> tuple[int, ...]:
+        return self.counts[_WIDTH * scope + 1 : _WIDTH * (scope + 1) : 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ Answer = Admitted | Refused | OtherPeriod | Unseeded | TooLate | Uncounted | Clo
 def question(
     partition: int,
     request_id: str,
-    scopes: tuple[Scope, ...],
+    scopes: Scopes,
     span: Span,
     demand: Demand,
     *,
@@ -82,18 +90,19 @@ def question(
     what: bytes,
 ) -> tuple[list[str], list[Argument]]:
     """KEYS and ARGV of the admission script."""
-    names = [keys.hold(partition, request_id), keys.holds(partition), keys.epoch(partition)]
-    rows: list[Argument] = []
-    for scope in scopes:
-        names.append(keys.live(partition, scope.id))
-        names.append(keys.period(partition, scope.id, span.start))
-        names.append(keys.period(partition, scope.id, span.turn))
-        rows += scope.row
-    header: list[Argument] = [request_id, latest_ms, ttl_ms, *span, demand.output, demand.least_output, what]
+    names = [
+        *(keys.hold(partition, request_id), keys.holds(partition), keys.epoch(partition)),
+        *scopes.names(partition, span),
+    ]
+    arguments: list[Argument] = [
+        *(request_id, latest_ms, ttl_ms, *span, demand.output, demand.least_output, what, int(demand.paced)),
+        *demand.row(),
+        *scopes.rows,
+    ]
     if demand.stores is not None:
         names.append(keys.storage(partition, scopes[0].id))
-        rows += (scopes[0].storage, demand.stores)
-    return names, [*header, int(demand.paced), *demand.row(), *rows]
+        arguments += (scopes[0].storage, demand.stores)
+    return names, arguments
 
 
 def redis_time(reply: list[object]) -> int:
@@ -125,18 +134,9 @@ def _number(value: object) -> int:
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
-def _admitted(reply: list[object], scopes: int) -> Admitted:
-    values = [_number(value) for value in reply[_HEADER:]]
-    width = 2 * len(MEASURES)
-    rows = [values[i * width : (i + 1) * width] for i in range(scopes)]
-    return Admitted(
-        at_ms=_number(reply[1]),
-        period_start_ms=_number(reply[2]),
-        output=_number(reply[4]),
-        minute=tuple(tuple(row[0::2]) for row in rows),
-        period=tuple(tuple(row[1::2]) for row in rows),
-        stored=sum(values[scopes * width :]),
-    )
+def _admitted(reply: list[Any], scopes: int) -> Admitted:
+    end = _HEADER + _WIDTH * scopes
+    return Admitted(reply[1], reply[2], reply[4], tuple(reply[_HEADER:end]), sum(reply[end:]))
 
 
 def _refused(reply: list[object], scopes: tuple[Scope, ...]) -> Refused:
@@ -150,19 +150,3 @@ def _refused(reply: list[object], scopes: tuple[Scope, ...]) -> Refused:
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def left(
-    scopes: tuple[Scope, ...], admitted: Admitted, window: str, measure: Measure
-) -> tuple[int, int] | None:
-    """(limit, remaining) of the scope that has least left of that limit; None where nobody limits it."""
-    index = MEASURES.index(measure)
-    tightest: tuple[int, int] | None = None
-    for scope, minute, period in zip(scopes, admitted.minute, admitted.period, strict=True):
-        limit = scope.limit("minute" if window == "minute" else "period", measure)
-        if limit < 0:
-            continue
-        remaining = max(0, limit - (minute if window == "minute" else period)[index])
-        if tightest is None or remaining < tightest[1]:
-            tightest = (limit, remaining)
-    return tightest

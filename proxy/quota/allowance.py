@@ -70,8 +70,9 @@ class Allowance:
     def saw(self, scopes: Sequence[Scope], admitted: Admitted) -> None:
         """What an admission by Redis showed."""
         self._heard_at = at = self._ticks()
-        for scope, minute, period in zip(scopes, admitted.minute, admitted.period, strict=True):
-            self._seen[scope.id] = _Seen(at, admitted.period_start_ms, minute, period)
+        for number, scope in enumerate(scopes):
+            counts = admitted.minute(number), admitted.period(number)
+            self._seen[scope.id] = _Seen(at, admitted.period_start_ms, *counts)
             self._seen.move_to_end(scope.id)
         while len(self._seen) > _MOST_SCOPES:
             self._seen.popitem(last=False)
@@ -104,8 +105,12 @@ class Allowance:
             at_ms=at_ms,
             period_start_ms=period_start_ms,
             output=output,
-            minute=tuple(each[0] for each in left),
-            period=tuple(each[1] for each in left),
+            counts=tuple(
+                count
+                for minute, period in left
+                for pair in zip(minute, period, strict=True)
+                for count in pair
+            ),
         )
 
     def ended(self, request_id: str, used: Amounts | None) -> None:

@@ -31,6 +31,7 @@ from proxy.quota.amounts import NOTHING, Demand, Hold
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import RedisClock, instant, milliseconds
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 from proxy.quota.scripts import Scripts
 from proxy.quota.sums import Used
 
@@ -105,7 +106,7 @@ class Gate:
         self._opened = opened
 
     async def admit(
-        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
+        self, principal: Principal, scopes: Scopes, request_id: str, demand: Demand, what: bytes
     ) -> Admitted | Refused:
         """Takes the hold, or says which limit refuses.
 
@@ -128,7 +129,7 @@ class Gate:
         return verdict
 
     async def _let_on(
-        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
+        self, principal: Principal, scopes: Scopes, request_id: str, demand: Demand, what: bytes
     ) -> Admitted | None:
         """Within the allowance, once the disk tells of it."""
         if not self._clock.known:
@@ -138,7 +139,7 @@ class Gate:
         admitted = self._allowance.grant(request_id, scopes, demand, now, start)
         if admitted is None:
             return None
-        hold = Hold(principal.partition, request_id, tuple(scope.id for scope in scopes), start)
+        hold = Hold(principal.partition, request_id, scopes.ids, start)
         written = False
         try:
             async with asyncio.timeout(_WRITE_SECONDS):
@@ -151,7 +152,7 @@ class Gate:
         return admitted if written else None
 
     async def _judge(
-        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
+        self, principal: Principal, scopes: Scopes, request_id: str, demand: Demand, what: bytes
     ) -> Admitted | Refused:
         waits_until = monotonic() + self._patience_ms / 1000
         for _ in range(_ATTEMPTS):
@@ -171,7 +172,7 @@ class Gate:
         raise LimitsUnknown
 
     async def _ask(
-        self, principal: Principal, scopes: tuple[Scope, ...], request_id: str, demand: Demand, what: bytes
+        self, principal: Principal, scopes: Scopes, request_id: str, demand: Demand, what: bytes
     ) -> list[object]:
         try:
             if not self._clock.known:
@@ -221,7 +222,7 @@ class Gate:
         seconds, microseconds = await self._redis.send("TIME")
         self._clock.saw(int(seconds) * 1000 + int(microseconds) // 1000)
 
-    async def _seed(self, principal: Principal, scopes: tuple[Scope, ...], period_start_ms: int) -> None:
+    async def _seed(self, principal: Principal, scopes: Scopes, period_start_ms: int) -> None:
         """Writes the counters of a period from the ledger, for each scope."""
         period = month_of(instant(period_start_ms), principal.time_zone)
         currency = principal.terms.tariff.currency

@@ -2,30 +2,35 @@
 
 from typing import Final
 
-from proxy.quota.admission import Admitted, Refused, left
-from proxy.quota.limits import NANO, Measure, Scope
+from proxy.quota.admission import Admitted, Refused
+from proxy.quota.limits import NANO, Measure
+from proxy.quota.scopes import Scopes
 
 Headers = list[tuple[bytes, bytes]]
 
 _MINUTE_RESET: Final = b"1m2s"
 """The oldest of the minute's buckets of 2 s counts in full, so all of a minute is free again after 62 s."""
-_WORDS: Final[dict[Measure, bytes]] = {"r": b"requests", "t": b"tokens"}
+_NAMES: Final[dict[Measure, tuple[bytes, bytes, bytes]]] = {
+    "r": (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
+    "t": (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
+}
 
 
-def of_admission(scopes: tuple[Scope, ...], admitted: Admitted) -> Headers:
+def of_admission(scopes: Scopes, admitted: Admitted) -> Headers:
     """For each limit the scope that has least left of it; nothing for what nobody limits."""
     headers: Headers = []
-    for measure in _WORDS:
-        minute = left(scopes, admitted, "minute", measure)
+    counts = admitted.counts
+    for measure in _NAMES:
+        minute = scopes.left("minute", measure, counts)
         if minute is not None:
             headers += _minute(measure, *minute)
-    tokens = left(scopes, admitted, "period", "t")
+    tokens = scopes.left("period", "t", counts)
     if tokens is not None:
         headers.append((b"x-tollkeeper-quota-remaining", b"%d" % tokens[1]))
-    requests = left(scopes, admitted, "period", "r")
+    requests = scopes.left("period", "r", counts)
     if requests is not None:
         headers.append((b"x-tollkeeper-quota-remaining-requests", b"%d" % requests[1]))
-    spend = left(scopes, admitted, "period", "m")
+    spend = scopes.left("period", "m", counts)
     if spend is not None:
         whole, rest = divmod(spend[1], NANO)
         headers.append((b"x-tollkeeper-quota-remaining-spend", b"%d.%09d" % (whole, rest)))
@@ -35,7 +40,7 @@ def of_admission(scopes: tuple[Scope, ...], admitted: Admitted) -> Headers:
 def of_refusal(refused: Refused) -> Headers:
     """Of the limit that refused."""
     kind, remaining = refused.kind, max(0, refused.limit - refused.used)
-    if kind.window == "minute" and kind.measure in _WORDS:
+    if kind.window == "minute" and kind.measure in _NAMES:
         return _minute(kind.measure, refused.limit, remaining)
     if kind.window == "period" and kind.measure == "t":
         return [(b"x-tollkeeper-quota-remaining", b"%d" % remaining)]
@@ -43,9 +48,9 @@ def of_refusal(refused: Refused) -> Headers:
 
 
 def _minute(measure: Measure, limit: int, remaining: int) -> Headers:
-    word = _WORDS[measure]
+    named_limit, named_remaining, named_reset = _NAMES[measure]
     return [
-        (b"x-ratelimit-limit-" + word, b"%d" % limit),
-        (b"x-ratelimit-remaining-" + word, b"%d" % remaining),
-        (b"x-ratelimit-reset-" + word, _MINUTE_RESET),
+        (named_limit, b"%d" % limit),
+        (named_remaining, b"%d" % remaining),
+        (named_reset, _MINUTE_RESET),
     ]

@@ -13,7 +13,6 @@ from proxy.quota.admission import Admitted
 from proxy.quota.amounts import Amounts
 from proxy.realtime.seat import Seat
 from proxy.realtime.turn import SWITCHED, Turn
-from proxy.record import form
 from proxy.ticket import Ticket
 from proxy.unpriced import note
 
@@ -74,7 +73,8 @@ class Books:
         quote, model = ticket.offer.quote, ticket.asked.model
         note(quote, usage, request_id=ticket.request_id, model=model, measures=self._house.measures)
         money = quote.money(usage)
-        made = ticket.record(
+        duration_ms = round((monotonic() - started) * 1000)
+        record = ticket.record(
             at_ms=admitted.at_ms,
             status=status,
             outcome=outcome,
@@ -83,10 +83,12 @@ class Books:
             money=money,
             response_bytes=passed.received,
             first_byte_ms=None,
-            duration_ms=round((monotonic() - started) * 1000),
+            duration_ms=duration_ms,
             upstream=self.upstream,
+            request_bytes=passed.sent,
         )
-        made = replace(made, request_bytes=passed.sent)
         amounts = Amounts(1, usage.total_tokens, money.price, passed.sent + passed.received)
-        self._house.settler.settle(ticket.hold(admitted.period_start_ms), amounts, form.write(made))
-        self._house.measures.settled(made)
+        self._house.settler.settle(ticket.hold(admitted.period_start_ms), amounts, record)
+        self._house.measures.settled.add(
+            *(ticket.asked.endpoint.template, status, outcome, source, usage, duration_ms)
+        )

@@ -1,6 +1,6 @@
 """The form of a usage record in the Redis stream: one JSON object, versioned, read strictly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ import orjson
 
 from ledger.storage import Freed, Stored
 from ledger.usage import TOKENS, Usage
-from ledger.usage_record import UsageRecord, part_for_tokens
+from ledger.usage_record import Outcome, UsageRecord, UsageSource, part_for_tokens
 
 _VERSION: Final = 1
 _OF_TOKENS: Final = "price_nano_tokens"
@@ -21,7 +21,6 @@ _PLAIN: Final = tuple(
     for field in fields(UsageRecord)
     if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects", "stored", "freed", _OF_TOKENS)
 )
-_PLAIN_VALUES: Final = attrgetter(*_PLAIN)
 _COUNTS: Final = attrgetter(*TOKENS)
 NAMES: Final = (*_PLAIN, _OF_TOKENS, "occurred_at", "usd_per_eur")
 """Of a record's members, those that are plain values."""
@@ -31,28 +30,132 @@ class UnreadableRecord(ValueError):
     """The bytes are not a usage record of a version known here. Says why."""
 
 
-def flat(record: UsageRecord) -> dict[str, Any]:
-    """The record as plain values: times in unix microseconds, decimals as strings."""
-    form: dict[str, Any] = dict(zip(_PLAIN, _PLAIN_VALUES(record), strict=True))
-    form["v"] = _VERSION
-    form[_OF_TOKENS] = record.price_nano_tokens
-    form["occurred_at"] = round(record.occurred_at.timestamp() * 1_000_000)
-    form["usd_per_eur"] = str(record.usd_per_eur)
-    usage = record.usage
-    form["tokens"] = {name: amount for name, amount in zip(TOKENS, _COUNTS(usage), strict=True) if amount}
-    if usage.quantities:
-        form["quantities"] = dict(usage.quantities)
-    if record.objects:
-        form["objects"] = record.objects
-    if record.stored:
-        form["stored"] = list(map(tuple, record.stored))
-    if record.freed:
-        form["freed"] = list(map(tuple, record.freed))
-    return form
+class Stem:
+    """What all records of one call say alike, written once: a call writes a draft and a record, and this way each takes
+    a third of what writing a UsageRecord does."""
+
+    __slots__ = ("_text",)
+
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        organization_id: str,
+        project_id: str | None,
+        key_id: str | None,
+        member_id: str | None,
+        endpoint: str,
+        model: str,
+        stream: bool,
+        currency: str,
+        usd_per_eur: Decimal,
+        price_ref: str | None,
+        search_term: str | None,
+    ) -> None:
+        self._text = orjson.dumps(
+            {
+                "v": _VERSION,
+                "request_id": request_id,
+                "organization_id": organization_id,
+                "project_id": project_id,
+                "key_id": key_id,
+                "member_id": member_id,
+                "endpoint": endpoint,
+                "model": model,
+                "stream": stream,
+                "currency": currency,
+                "usd_per_eur": str(usd_per_eur),
+                "price_ref": price_ref,
+                "search_term": search_term,
+            }
+        )[:-1]
+
+    def record(
+        self,
+        *,
+        occurred_at_us: int,
+        upstream: str,
+        status: int,
+        outcome: Outcome,
+        usage: Usage,
+        source: UsageSource,
+        cost_nano_usd: int,
+        cost_nano_eur: int,
+        price_nano: int,
+        price_nano_eur: int,
+        price_nano_tokens: int,
+        request_bytes: int,
+        response_bytes: int,
+        first_byte_ms: int | None,
+        duration_ms: int,
+        objects: Sequence[tuple[str, str]] = (),
+        stored: Sequence[Stored] = (),
+        freed: Sequence[Freed] = (),
+    ) -> bytes:
+        """The record: times in unix microseconds, decimals as strings."""
+        rest: dict[str, Any] = {
+            "occurred_at": occurred_at_us,
+            "upstream": upstream,
+            "status": status,
+            "outcome": outcome,
+            "usage_source": source,
+            "cost_nano_usd": cost_nano_usd,
+            "cost_nano_eur": cost_nano_eur,
+            "price_nano": price_nano,
+            "price_nano_eur": price_nano_eur,
+            "price_nano_tokens": price_nano_tokens,
+            "request_bytes": request_bytes,
+            "response_bytes": response_bytes,
+            "first_byte_ms": first_byte_ms,
+            "duration_ms": duration_ms,
+            "tokens": {name: amount for name, amount in zip(TOKENS, _COUNTS(usage), strict=True) if amount},
+        }
+        if usage.quantities:
+            rest["quantities"] = dict(usage.quantities)
+        if objects:
+            rest["objects"] = objects
+        if stored:
+            rest["stored"] = list(map(tuple, stored))
+        if freed:
+            rest["freed"] = list(map(tuple, freed))
+        return b"%b,%b" % (self._text, orjson.dumps(rest)[1:])
 
 
 def write(record: UsageRecord) -> bytes:
-    return orjson.dumps(flat(record))
+    stem = Stem(
+        request_id=record.request_id,
+        organization_id=record.organization_id,
+        project_id=record.project_id,
+        key_id=record.key_id,
+        member_id=record.member_id,
+        endpoint=record.endpoint,
+        model=record.model,
+        stream=record.stream,
+        currency=record.currency,
+        usd_per_eur=record.usd_per_eur,
+        price_ref=record.price_ref,
+        search_term=record.search_term,
+    )
+    return stem.record(
+        occurred_at_us=round(record.occurred_at.timestamp() * 1_000_000),
+        upstream=record.upstream,
+        status=record.status,
+        outcome=record.outcome,
+        usage=record.usage,
+        source=record.usage_source,
+        cost_nano_usd=record.cost_nano_usd,
+        cost_nano_eur=record.cost_nano_eur,
+        price_nano=record.price_nano,
+        price_nano_eur=record.price_nano_eur,
+        price_nano_tokens=record.price_nano_tokens,
+        request_bytes=record.request_bytes,
+        response_bytes=record.response_bytes,
+        first_byte_ms=record.first_byte_ms,
+        duration_ms=record.duration_ms,
+        objects=record.objects,
+        stored=record.stored,
+        freed=record.freed,
+    )
 
 
 def read(data: bytes) -> UsageRecord:
@@ -67,7 +170,7 @@ def read(data: bytes) -> UsageRecord:
 
 
 def unflatten(form: Mapping[str, Any]) -> UsageRecord:
-    """The inverse of `flat`. Raises UnreadableRecord."""
+    """From what `write` wrote, decoded. Raises UnreadableRecord."""
     if form.get("v") != _VERSION:
         raise UnreadableRecord(f"version {form.get('v')!r} is not known")
     try:

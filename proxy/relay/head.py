@@ -10,15 +10,17 @@ Headers = list[Header]
 
 
 def is_event_stream(headers: list[Header]) -> bool:
-    return any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
-        for name, value in headers
-    )
+    for name, value in headers:  # noqa: SIM110 - a generator costs more than it looks through
+        if name == b"content-type" and value.lower().startswith(b"text/event-stream"):
+            return True
+    return False
 
 
 def content_encoding(headers: list[Header]) -> bytes:
     """Empty for a body that is as it is."""
-    values = [value.strip() for name, value in headers if name.lower() == b"content-encoding"]
+    values = [value.strip() for name, value in headers if name == b"content-encoding"]
+    if not values:
+        return b""
     return b", ".join(value for value in values if value and value.lower() != b"identity")
 
 

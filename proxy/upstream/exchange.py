@@ -10,7 +10,7 @@ class Sink(Protocol):
     """Told of an answer, in this order; exactly one of `on_end` and `on_failure` comes last."""
 
     def on_response(self, status: int, reason: bytes, headers: list[Header]) -> None:
-        """The head of the final response; names as sent."""
+        """The head of the final response; names in lower case."""
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body, without its framing."""

@@ -1,6 +1,8 @@
 """Which headers cross over. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Final
 
 from proxy.upstream.request import Header
 
@@ -32,6 +34,10 @@ _NOT_BACK = _HOP_BY_HOP | frozenset(
 _NOT_BACK_PREFIXES = (b"proxy-", b"x-tollkeeper-", b"x-ratelimit-", b"access-control-")
 # Usage is read from the body as it passes, so the body must come unencoded.
 _IDENTITY: Header = (b"accept-encoding", b"identity")
+_USUAL = frozenset((b"close",))
+
+
+_MOST_NAMES: Final = 2048
 
 
 def request_headers(raw: Iterable[Header], credentials: Sequence[Header]) -> list[Header]:
@@ -39,13 +45,10 @@ def request_headers(raw: Iterable[Header], credentials: Sequence[Header]) -> lis
 
     Names come out in lower case; `credentials` are added, in place of any headers of the same name.
     """
-    headers = [(name.lower(), value) for name, value in raw]
-    dropped = _NOT_UPSTREAM | _named_by_connection(headers) | {name.lower() for name, _ in credentials}
-    passed = [
-        header
-        for header in headers
-        if header[0] not in dropped and not header[0].startswith(_NOT_UPSTREAM_PREFIXES)
-    ]
+    passed, named = _sorted_out(raw, _upwards)
+    named |= {name.lower() for name, _ in credentials} - _NOT_UPSTREAM
+    if named:
+        passed = [header for header in passed if header[0] not in named]
     return [*passed, _IDENTITY, *credentials]
 
 
@@ -55,19 +58,37 @@ def response_headers(raw: Iterable[Header]) -> list[Header]:
     The upstream's limits are not the client's, so they stay behind; its `x-request-id` becomes
     `x-upstream-request-id`. Content-Length passes: whoever changes the body must drop it.
     """
-    headers = [(name.lower(), value) for name, value in raw]
-    dropped = _NOT_BACK | _named_by_connection(headers)
-    return [
-        (b"x-upstream-request-id", value) if name == b"x-request-id" else (name, value)
-        for name, value in headers
-        if name not in dropped and not name.startswith(_NOT_BACK_PREFIXES)
-    ]
+    passed, named = _sorted_out(raw, _back)
+    return [header for header in passed if header[0] not in named] if named else passed
 
 
-def _named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
-    return frozenset(
-        token.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for token in value.split(b",")
-    )
+def _sorted_out(
+    raw: Iterable[Header], fate: Callable[[bytes], bytes | None]
+) -> tuple[list[Header], set[bytes]]:
+    """What passes by its name, and what `Connection` names, which does not."""
+    passed: list[Header] = []
+    named: set[bytes] = set()
+    for name, value in raw:
+        known_as = fate(name)
+        if known_as is not None:
+            passed.append((known_as, value))
+        elif name.lower() == b"connection":
+            named.update(token.strip().lower() for token in value.split(b","))
+    return passed, named - _HOP_BY_HOP - _USUAL
+
+
+# The same names come again and again: what becomes of each is worked out once.
+@lru_cache(maxsize=_MOST_NAMES)
+def _upwards(name: bytes) -> bytes | None:
+    """As what a client's header goes upstream; None for one that does not."""
+    name = name.lower()
+    return None if name in _NOT_UPSTREAM or name.startswith(_NOT_UPSTREAM_PREFIXES) else name
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _back(name: bytes) -> bytes | None:
+    """As what an upstream's header goes back."""
+    name = name.lower()
+    if name == b"x-request-id":
+        return b"x-upstream-request-id"
+    return None if name in _NOT_BACK or name.startswith(_NOT_BACK_PREFIXES) else name

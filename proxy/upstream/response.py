@@ -18,7 +18,8 @@ class ResponseReader:
     """Reads one response after the other. After each `feed` its attributes say where the response stands."""
 
     __slots__ = (
-        "_bodiless", "_exchange", "_head_size", "_headers", "_parser", "_quiet", "_reason", "_sink",
+        "_bodiless", "_exchange", "_head_size", "_headers", "_is_framed", "_is_odd", "_parser", "_quiet", "_reason",
+        "_sink",
         "complete", "ends_with_connection", "in_head", "reusable",
     )  # fmt: skip
 
@@ -38,6 +39,8 @@ class ResponseReader:
         self.reusable = False  # may the connection carry another exchange?
         self.ends_with_connection = False  # is the end of the connection the end of the body?
         self._bodiless = False  # was it the answer to HEAD?
+        self._is_framed = False  # does the head say where the body ends?
+        self._is_odd = False  # in a way that was not asked for?
 
     def expect(self, exchange: Exchange) -> None:
         """The next response belongs to `exchange`."""
@@ -81,8 +84,14 @@ class ResponseReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head and not self.complete:  # else a trailer
+            name = name.lower()
             self._head_size += len(name) + len(value)
             self._headers.append((name, value))
+            if name == b"transfer-encoding":
+                self._is_framed = True
+                self._is_odd = self._is_odd or value.strip().lower() != b"chunked"
+            elif name == b"content-length":
+                self._is_framed = True
 
     def on_headers_complete(self) -> None:
         exchange = self._exchange
@@ -97,23 +106,16 @@ class ResponseReader:
             raise Unacceptable(f"the upstream answered with the status {status}")
         if status < 200:
             return
-        if any(
-            name.lower() == b"transfer-encoding" and not _is_chunked(value) for name, value in self._headers
-        ):
+        if self._is_odd:
             raise Unacceptable("the upstream encoded its transfer unasked")
         self.in_head = False
         self._quiet = 0
         self.reusable = self._parser.should_keep_alive()
-        self.ends_with_connection = not self._is_framed(status)
+        self.ends_with_connection = not self._is_framed and status not in (204, 304)
         exchange.respond(status, self._reason, self._headers)
         if exchange.is_head:
             # The parser can't be told that no body follows, so the next response needs another.
             self.complete = self._bodiless = True
-
-    def _is_framed(self, status: int) -> bool:
-        if status in (204, 304):
-            return True
-        return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
 
     def on_body(self, data: bytes) -> None:
         self._quiet = 0
@@ -126,9 +128,6 @@ class ResponseReader:
         if self.in_head:  # an interim response, 1xx
             self._reason = b""
             self._headers = []
+            self._is_framed = self._is_odd = False
         else:
             self.complete = True
-
-
-def _is_chunked(value: bytes) -> bool:
-    return value.strip().lower() == b"chunked"

@@ -169,8 +169,8 @@ for s = 1, scopes do
       held[#held + 1] = 'h' .. measures[m]
       held[#held + 1] = integer(holding)
     end
-    reply[#reply + 1] = integer(minute)
-    reply[#reply + 1] = integer(used + holding)
+    reply[#reply + 1] = minute
+    reply[#reply + 1] = used + holding
   end
   redis.call('HSET', KEYS[3 * s + 1], unpack(change))
   redis.call('HSET', KEYS[3 * s + 2 + later], unpack(held))

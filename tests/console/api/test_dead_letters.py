@@ -48,7 +48,7 @@ async def test_each_is_listed_counted_and_shown_with_its_reason_and_what_of_it_c
 ) -> None:
     assert await open_letters(console) == 0
     bent = {
-        **form.flat(RECORD),
+        **orjson.loads(form.write(RECORD)),
         "v": 7,
         "authorization": "Bearer sk-secret",
         "model": "m" * 999,

@@ -17,6 +17,7 @@ from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import calendar_of
 from proxy.quota.clock import milliseconds
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 from proxy.quota.scripts import Scripts
 from proxy.record import draft
 from proxy.record.money import FREE
@@ -33,9 +34,11 @@ class Proxy:
 
     async def admit(self, request_id: str, organization: Fields, key: Fields) -> Hold:
         """300 tokens and 2 units of money for the organization, held."""
-        scopes = (
-            Scope.of(f"o:{organization['id']}", Limits(tokens_per_month=1000)),
-            Scope.of(f"k:{key['id']}", Limits(requests_per_minute=5)),
+        scopes = Scopes(
+            (
+                Scope.of(f"o:{organization['id']}", Limits(tokens_per_month=1000)),
+                Scope.of(f"k:{key['id']}", Limits(requests_per_minute=5)),
+            )
         )
         now = datetime.now(UTC)
         span = calendar_of(organization["time_zone"]).around(milliseconds(now))

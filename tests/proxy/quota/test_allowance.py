@@ -25,7 +25,7 @@ def allowance(ticks: Ticks, percent: int = 20, *, processes: int = 1, per_minute
 
 
 def seen(*scopes: Scope, minute: int = 0, period: int = 0) -> Admitted:
-    return Admitted(1, START, 1, tuple((minute,) * 4 for _ in scopes), tuple((period,) * 4 for _ in scopes))
+    return Admitted(1, START, 1, (minute, period) * 4 * len(scopes))
 
 
 def demand(tokens: int = 10, output: int = 20, least: int = 20, **changes: bool) -> Demand:

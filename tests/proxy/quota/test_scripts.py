@@ -15,6 +15,7 @@ from proxy.quota.admission import Admitted, Answer, OtherPeriod, Refused, TooLat
 from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 from proxy.quota.scripts import Scripts, source
 from tests.epochs import open_all
 
@@ -46,7 +47,14 @@ class Quota:
     ) -> Answer:
         demand = Demand(tokens, money, output, output if least is None else least, 0, traffic)
         names, arguments = question(
-            PARTITION, request_id, self.scopes, span, demand, latest_ms=latest_ms, ttl_ms=ttl_ms, what=b"{}"
+            PARTITION,
+            request_id,
+            Scopes(self.scopes),
+            span,
+            demand,
+            latest_ms=latest_ms,
+            ttl_ms=ttl_ms,
+            what=b"{}",
         )
         return answer(await self.redis.send_script(self.scripts.admit, names, arguments), self.scopes)
 
@@ -282,7 +290,7 @@ def test_held_and_used_always_add_up_and_never_pass_the_limit(
         if what == "admit" and name not in held and name not in done:
             demand = Demand(tokens, 0, 0, 0, 0)
             names, arguments = question(
-                PARTITION, name, (scope,), MONTH, demand, latest_ms=0, ttl_ms=TTL_MS, what=b""
+                PARTITION, name, Scopes((scope,)), MONTH, demand, latest_ms=0, ttl_ms=TTL_MS, what=b""
             )
             reply = answer(admit(names, arguments), (scope,))
             fits = used + sum(held.values()) + tokens <= limit
@@ -312,7 +320,7 @@ def test_held_and_used_always_add_up_and_never_pass_the_limit(
 async def test_every_key_of_a_question_lies_in_one_slot(redis: RedisPipeline) -> None:
     some = await quota(redis, Limits(requests_per_minute=1))
     names, _ = question(
-        PARTITION, "one", some.scopes, MONTH, Demand(1, 0, 0, 0, 0), latest_ms=0, ttl_ms=1, what=b""
+        PARTITION, "one", Scopes(some.scopes), MONTH, Demand(1, 0, 0, 0, 0), latest_ms=0, ttl_ms=1, what=b""
     )
     names += settlement.settle(some.hold("one"), NOTHING, b"")[0]
     assert {name.partition("}")[0] for name in names} == {"{p07"}

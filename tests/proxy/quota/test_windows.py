@@ -11,6 +11,7 @@ from proxy.quota.admission import Admitted, Refused, answer, question
 from proxy.quota.amounts import NOTHING, Amounts, Demand
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 from tests.epochs import open_all
 from tests.proxy.quota.test_scripts import MONTH, PARTITION, TTL_MS, Quota
 
@@ -109,7 +110,7 @@ async def test_work_that_is_done_when_it_suits_the_provider_counts_in_the_month_
 
     async def admit(request_id: str) -> Admitted | object:
         asked = question(
-            PARTITION, request_id, some.scopes, MONTH, demand, latest_ms=0, ttl_ms=TTL_MS, what=b"{}"
+            PARTITION, request_id, Scopes(some.scopes), MONTH, demand, latest_ms=0, ttl_ms=TTL_MS, what=b"{}"
         )
         return answer(await redis.send_script(some.scripts.admit, *asked), some.scopes)
 

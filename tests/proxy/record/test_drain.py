@@ -92,7 +92,7 @@ def named(request_id: str, **changes: Any) -> bytes:
 
 def bent(**changes: Any) -> bytes:
     """A record that no proxy of ours writes."""
-    return json.dumps({**form.flat(replace(GOOD, request_id="req_bent")), **changes}).encode()
+    return json.dumps({**json.loads(form.write(replace(GOOD, request_id="req_bent"))), **changes}).encode()
 
 
 async def put(redis: Redis, *payloads: bytes) -> None:

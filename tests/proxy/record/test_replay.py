@@ -22,6 +22,7 @@ from proxy.quota.admission import question
 from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 from proxy.quota.scripts import Scripts
 from proxy.record import form, owed
 from proxy.record.batches import Batches, decode
@@ -75,7 +76,7 @@ class Stage:
             self.scripts.seed, *settlement.seed(PARTITION, SCOPE.id, SPAN.start, NOTHING, 10**11)
         )
         asked = question(
-            PARTITION, request_id, (SCOPE,), SPAN, Demand(30, 7, 20, 20, 1),
+            PARTITION, request_id, Scopes((SCOPE,)), SPAN, Demand(30, 7, 20, 20, 1),
             latest_ms=0, ttl_ms=60_000, what=write_draft(DRAFT),
         )  # fmt: skip
         assert (await self.redis.send_script(self.scripts.admit, *asked))[0] == 1

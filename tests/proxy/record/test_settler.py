@@ -12,6 +12,7 @@ from proxy.quota.admission import Admitted, Answer, TooLate, answer, question
 from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 from proxy.quota.scripts import Scripts
 from proxy.record.settler import Settler
 from tests.epochs import open_all
@@ -40,7 +41,7 @@ async def admit(redis: RedisPipeline, scripts: Scripts, request_id: str) -> Answ
     seed = settlement.seed(PARTITION, SCOPE.id, TURNED.turn, NOTHING, 10**11)
     await redis.send_script(scripts.seed, *seed)
     asked = question(
-        PARTITION, request_id, (SCOPE,), TURNED, Demand(30, 7, 20, 20, 1),
+        PARTITION, request_id, Scopes((SCOPE,)), TURNED, Demand(30, 7, 20, 20, 1),
         latest_ms=0, ttl_ms=60_000, what=b"{}",
     )  # fmt: skip
     return answer(await redis.send_script(scripts.admit, *asked), (SCOPE,))

@@ -12,6 +12,7 @@ from proxy.quota.admission import question
 from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import Span
 from proxy.quota.limits import Scope
+from proxy.quota.scopes import Scopes
 from proxy.quota.scripts import Scripts
 from proxy.record.sweep import Sweep
 from tests.epochs import open_all
@@ -33,7 +34,7 @@ async def pipeline(redis_url: str) -> AsyncIterator[RedisPipeline]:
     asked = question(
         PARTITION,
         "one",
-        (SCOPE,),
+        Scopes((SCOPE,)),
         SPAN,
         Demand(30, 0, 20, 20, 0),
         latest_ms=0,

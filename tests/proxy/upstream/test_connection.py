@@ -18,16 +18,16 @@ from tests.proxy.upstream.recorder import Recorder
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n"
 
 
-async def test_an_answer_arrives_with_its_names_and_bytes_as_sent(play: Play) -> None:
+async def test_an_answer_arrives_with_its_names_in_lower_case_and_its_bytes_as_sent(play: Play) -> None:
     head = b"HTTP/1.1 418 I'm a Teapot\r\nX-Request-ID: req_1\r\nOpenAI-Version: 2\r\nX-None:\r\n"
     answer = head + b"Content-Length: 3\r\n\r\n\x00\xff\n"
     sink = await (await play(answering(answer))).post().ended()
     assert (sink.status, sink.reason, sink.body) == (418, b"I'm a Teapot", b"\x00\xff\n")
     assert sink.headers == [
-        (b"X-Request-ID", b"req_1"),
-        (b"OpenAI-Version", b"2"),
-        (b"X-None", b""),
-        (b"Content-Length", b"3"),
+        (b"x-request-id", b"req_1"),
+        (b"openai-version", b"2"),
+        (b"x-none", b""),
+        (b"content-length", b"3"),
     ]
     assert sink.events == ["response", "body", "end"]
 
