@@ -16,9 +16,13 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from billing_worker.job import Job
+from billing_worker.jobs.closing import closing
+from billing_worker.jobs.drafts import drafts
 from billing_worker.jobs.exchange_rates import exchange_rates
 from billing_worker.jobs.expiries import expiries
+from billing_worker.jobs.invoice_check import invoice_check
 from billing_worker.jobs.job_history import job_history
+from billing_worker.jobs.overdue import overdue
 from billing_worker.jobs.partitions import partitions
 from billing_worker.jobs.plan_limits import plan_limits
 from billing_worker.jobs.prices import prices
@@ -30,6 +34,10 @@ from billing_worker.times import Cron, Every
 
 JOBS: Mapping[str, Job] = MappingProxyType(
     {
+        "closing": Job(Cron("7 * * * *"), closing, bound=timedelta(hours=3)),
+        "drafts": Job(Cron("30 2 * * *"), drafts, bound=timedelta(hours=3)),
+        "invoice_check": Job(Cron("0 5 * * 1"), invoice_check, bound=timedelta(hours=1)),
+        "overdue": Job(Cron("45 5 * * *"), overdue),
         "exchange_rates": Job(Cron("45 15,18 * * *"), exchange_rates),
         "job_history": Job(Cron("17 3 * * *"), job_history),
         "partitions": Job(Every(timedelta(hours=1)), partitions),

@@ -125,6 +125,11 @@ class Mail(Group):
     """Where the administrators are told of what goes wrong."""
 
 
+class Invoices(Group):
+    logo: LocalPath | None = Field(None, alias="TOLLKEEPER_INVOICE_LOGO")
+    """A picture (PNG, JPEG, SVG) that is printed at their head."""
+
+
 class Server(Group):
     """The two doors. Port 0 takes a free one."""
 
@@ -172,6 +177,7 @@ class Settings(Group):
     payments: Payments
     sources: Sources
     mail: Mail
+    invoices: Invoices
     server: Server
     door: Door
     secrets: Secrets
@@ -193,6 +199,7 @@ _GROUPS: dict[str, type[Group]] = {
     "payments": Payments,
     "sources": Sources,
     "mail": Mail,
+    "invoices": Invoices,
     "server": Server,
     "door": Door,
     "secrets": Secrets,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from billing_worker.invoicing.office import office
 from config.settings import Settings, SettingsError
 from console import docs, health
 from console.answers import send_answer
@@ -57,7 +58,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         with suppress(RedisUnavailable):
             await redis.connect()
         trust = trust_of(settings, clock)
-        services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), trust)
+        opened = AsyncExitStack()
+        clerk = await opened.enter_async_context(office(pool, settings))
+        services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), clerk, trust)
         refreshing = None if trust is None else asyncio.create_task(trust.keep_fresh())
         try:
             yield {"services": services}
@@ -67,6 +70,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
                 await asyncio.wait([refreshing], timeout=CLOSE_SECONDS)
             if trust is not None:
                 await trust.close()
+            await opened.aclose()
             await redis.close()
             await close_pool(pool)
 

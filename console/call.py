@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from billing_worker.invoicing.clerk import Clerk
 from console.file import File
 from ledger.callers import Caller
 from ledger.database import Pool
@@ -44,6 +45,7 @@ class Services:
     hasher: KeyHasher
     clock: Callable[[], datetime]
     directory: Directory
+    clerk: Clerk
     trust: "Trust | None"
 
 

@@ -3,6 +3,7 @@
 from asyncpg import DataError
 from pydantic import ValidationError
 
+from billing_worker.invoicing.press import UnlawfulError
 from ledger.database import DatabaseUnavailable
 from ledger.errors import BadReferenceError, ConflictError, LedgerError, NotFoundError, PlanLimitError
 from proxy.errors import Refusal, unavailable
@@ -26,6 +27,9 @@ def refusal_of(error: Exception) -> Refusal | None:
             return _of_ledger(error)
         case ValidationError():
             return invalid(error)
+        case UnlawfulError():
+            message = f"the document would break rules that it must keep: {error}"
+            return Refusal(409, message, code="unlawful_document")
         case DatabaseUnavailable():
             return unavailable("the database does not answer; try again soon", "database_unavailable")
         case RedisUnavailable() | RedisReplyError():

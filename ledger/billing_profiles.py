@@ -59,8 +59,8 @@ class BillingProfile(BillingTerms):
         address = self.address
         found = {
             "address": address is None or not (address.lines and address.postal_code and address.city),
-            "siren": address is not None
-            and address.country == "FR"
+            "siren": (address is None or address.country == "FR")
+            and self.is_business
             and not (self.siren or self.siret or self.vat_number),
         }
         return [name for name, is_missing in found.items() if is_missing]

@@ -8,12 +8,13 @@ from pathlib import Path
 import yaml
 
 import config
-from ledger import api_keys, exchange, organizations, plans, price_rows, subscriptions
+from ledger import api_keys, exchange, organizations, plans, price_rows, sellers, subscriptions
 from ledger.database import Connection, Pool, transaction
 from ledger.exchange import ExchangeRates
 from ledger.keys import KeyHasher
 from ledger.plans import PlanTerms
 from ledger.price_file import load_price_list
+from ledger.sellers import SellerTerms
 
 ACTOR = "first start"
 DEMO = "Demo"
@@ -48,6 +49,8 @@ async def bootstrap(pool: Pool, hasher: KeyHasher, *, now: datetime, demo_key: s
         for ref in await price_rows.store(connection, price_list):
             log.warning("the ledger keeps a price of its own for %s", ref)
         await exchange.store(connection, rates)
+        if await sellers.find(connection) is None:
+            await sellers.put(connection, ACTOR, example_seller())
         organization_id, key = await _demonstration(connection, hasher, now, demo_key)
     return Bootstrap(organization_id, key, tuple(made))
 
@@ -56,6 +59,11 @@ def example_plans() -> list[PlanTerms]:
     """The plans of config/plans.yaml."""
     content = yaml.safe_load((_CONFIG / "plans.yaml").read_text("utf-8"))
     return [PlanTerms.model_validate(entry) for entry in content]
+
+
+def example_seller() -> SellerTerms:
+    """The seller of config/seller.yaml."""
+    return SellerTerms.model_validate(yaml.safe_load((_CONFIG / "seller.yaml").read_text("utf-8")))
 
 
 async def _plan(connection: Connection, terms: PlanTerms, now: datetime) -> bool:

@@ -65,7 +65,7 @@ async def gaps(
 
 
 class Past(NamedTuple):
-    """Time that is billed. `touched`: before it was over, or before a subscription within it was made."""
+    """Time that is billed. `touched`: before it was over, or before something that counts in it was made."""
 
     period: Period
     touched: bool
@@ -78,7 +78,9 @@ async def past(
     rows = await connection.fetch(
         "select span.starts_at, span.ends_at, closed_at < span.ends_at or exists (select from subscription"
         "   where subscription.organization_id = $1 and created_at > closed_at"
-        "   and subscription.starts_at < span.ends_at) as touched"
+        "   and subscription.starts_at < span.ends_at) or exists (select from token_pack"
+        "   where token_pack.organization_id = $1 and created_at > closed_at"
+        "   and token_pack.starts_at >= span.starts_at and token_pack.starts_at < span.ends_at) as touched"
         " from closing_span span join closing on id = closing_id"
         " where span.organization_id = $1 and span.currency = $2 and replaced_by is null"
         " and id <> all($3::bigint[]) order by span.starts_at",

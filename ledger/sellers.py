@@ -114,9 +114,10 @@ async def put(connection: Connection, actor: str, terms: SellerTerms) -> Seller:
 
 
 async def change(connection: Connection, actor: str, changes: dict[str, Any]) -> Seller:
-    """Sets the named fields. Raises ConflictError without a seller, pydantic's ValidationError for bad values."""
+    """Sets the named fields; of a first seller, all that it must have. Raises pydantic's ValidationError."""
     await connection.execute("select 1 from seller for update")
-    present = (await get(connection)).model_dump(include=set(_FIELDS))
+    found = await find(connection)
+    present = {} if found is None else found.model_dump(include=set(_FIELDS))
     return await put(connection, actor, SellerTerms.model_validate({**present, **changes}))
 
 
