@@ -16,6 +16,10 @@ test: setup-dev
 test-keycloak: setup-dev
 	@KEYCLOAK_HOME=$$(scripts/keycloak) && export KEYCLOAK_HOME && $(BIN)/python -m pytest -m keycloak --timeout 300 $(ARGS)
 
+# Invoices by veraPDF, which knows all of PDF/A; it is fetched by Maven the first time. Needs Java 11.
+test-verapdf: setup-dev
+	@VERAPDF_JAR=$$(scripts/verapdf) && export VERAPDF_JAR && $(BIN)/python -m pytest -m verapdf $(ARGS)
+
 # Long: what was served, recorded and counted is the same, whatever is killed meanwhile. ARGS="--seed 7" repeats a run.
 conservation: setup-dev
 	@$(BIN)/python -m loadtests.conservation $(ARGS)

@@ -93,7 +93,7 @@ LABELS: dict[Language, Labels] = {
     ),
     "en": Labels(
         locale="en_GB",
-        money="¤¤ #,##0.00",
+        money="¤¤ #,##0.00;¤¤ -#,##0.00",
         titles={"invoice": "Invoice", "credit_note": "Credit note"},
         draft="DRAFT",
         number="Number",

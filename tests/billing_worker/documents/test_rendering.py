@@ -186,17 +186,17 @@ def test_a_draft_is_marked_and_asks_for_nothing() -> None:
 
 def test_sums_are_carried_over_page_breaks() -> None:
     issued = many_lines()
-    pages = texts(render(issued).pdf)
+    pages = [" ".join(page.split()) for page in texts(render(issued).pdf)]
     assert len(pages) > 6
     running = Decimal(0)
     nets = iter(line.net for line in issued.lines)
     for number, page in enumerate(pages):
         rows = page.count("lot n°")
         if number and rows:
-            assert f"Report\r\n{written(running, 'fr')}" in page
+            assert f"Report {written(running, 'fr')}" in page
         running += sum(next(nets) for _ in range(rows))
         if rows and running != issued.net:
-            assert f"À reporter\r\n{written(running, 'fr')}" in page
+            assert f"À reporter {written(running, 'fr')}" in page
         if rows:
             assert "Désignation" in page
         assert f"Page {number + 1} / {len(pages)}" in page
@@ -222,7 +222,8 @@ def test_what_the_font_lacks_stops_no_invoice() -> None:
 def test_a_text_too_long_for_a_page_is_cut_in_print_alone() -> None:
     document = render(invoice([usage_line(description="lorem ipsum " * 400), usage_line(project="y" * 2000)]))
     assert document.xml is not None
-    assert len(texts(document.pdf)) == 1
+    assert "…" in texts(document.pdf)[0]
+    assert len(texts(document.pdf)) == 2
     assert len(parse(document.xml).lines[0].description) > 4000
 
 
@@ -256,5 +257,5 @@ def test_a_page_looks_as_it_did(name: str) -> None:
 def test_a_total_in_white_would_be_seen() -> None:
     first = pictures(render(invoice()).pdf)[0]
     # Where the gross amount stands.
-    first.paste(238, (355, 375, 375, 382))
+    first.paste(238, (340, 343, 378, 353))
     assert differs(first, "french")
