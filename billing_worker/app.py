@@ -18,6 +18,8 @@ from config.settings import Settings, SettingsError
 from ledger.database import DatabaseUnavailable, Pool, close_pool, open_pool, reading
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_CONNECTIONS = 20
+"""Opened as they are needed: jobs run side by side, and some of them work on several things at once."""
 
 log = logging.getLogger(__name__)
 
@@ -105,4 +107,4 @@ def _url(settings: Settings) -> str:
 
 
 async def _open(settings: Settings) -> Pool:
-    return await open_pool(_url(settings), name="tollkeeper worker")
+    return await open_pool(_url(settings), size=_CONNECTIONS, name="tollkeeper worker")

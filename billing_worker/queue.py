@@ -37,6 +37,8 @@ NAMES: Final = {
 """As our migrations made them. Given here, because pgqueuer else takes them from variables such as CHANNEL."""
 
 _AGAIN = timedelta(seconds=5)
+_AT_ONCE = 8
+"""Jobs that one worker works on side by side."""
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +93,8 @@ class Queue:
         for job in jobs:
             self._manager.entrypoint(job, concurrency_limit=1)(work_on)
         await self._manager.run(
+            batch_size=_AT_ONCE // 2,
+            max_concurrent_tasks=_AT_ONCE,
             # What the heartbeat says of a dead worker is looked at as often as it comes.
             dequeue_timeout=self._heartbeat / 2,
             heartbeat_timeout=self._heartbeat,

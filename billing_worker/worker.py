@@ -26,7 +26,6 @@ from ledger.database import COMMAND_SECONDS, CONNECT_SECONDS, reading
 from ledger.jobs import JobEntry
 
 _END_SECONDS = CANCEL_SECONDS + RECORD_SECONDS + 2.0
-_BUSY_PAUSE = timedelta(seconds=5)
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +34,13 @@ log = logging.getLogger(__name__)
 class Pace:
     """`look`: how often, in seconds, times and requests are looked for. `heartbeat`: after how long without one a
     worker is dead, and its work is handed to another. `grace`: how long running jobs may go on when the worker stops.
+    `busy`: when to try again to run a job that runs already.
     """
 
     look: float = 1.0
     heartbeat: timedelta = timedelta(seconds=30)
     grace: timedelta = timedelta(seconds=8)
+    busy: timedelta = timedelta(seconds=5)
 
 
 class Worker:
@@ -127,7 +128,7 @@ class Worker:
         retry = self._jobs[name].retry
         async with alone(queue.session, name) as held:
             if not held:
-                return _BUSY_PAUSE
+                return self._pace.busy
             if await self._runner.served(name, at):
                 return None
             used_up = await self._runner.used_up(name, ticket)

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from billing_worker.app import JobRunningError, run_once
+from billing_worker.job import Context, Job
+from billing_worker.times import Cron
+from config.settings import Settings
 from ledger import alerts, jobs
 from ledger.alerts import Alert
 from ledger.database import Pool, reading, transaction
@@ -50,7 +54,7 @@ async def open_alerts(pool: Pool) -> list[Alert]:
 async def test_two_workers_share_the_times_and_each_time_is_served_once(pool: Pool, workers: Workers) -> None:
     for _ in range(2):
         workers.start("quick")
-    await wait_for(pool, "select from did where ended is not null", 30)
+    await wait_for(pool, "select from did where ended is not null", 15)
     workers.kill()
     rows = await fetch(pool, "select * from did order by began")
     assert len({row["pid"] for row in rows}) == 2
@@ -62,6 +66,47 @@ async def test_two_workers_share_the_times_and_each_time_is_served_once(pool: Po
     assert {(row["at"], row["report"]["number"]) for row in reported} <= {
         (row["at"], row["id"]) for row in rows
     }
+
+
+async def test_a_job_runs_once_at_a_time_whoever_is_killed(pool: Pool, workers: Workers) -> None:
+    running = [workers.start("quick", heartbeat=0.5) for _ in range(3)]
+    for victim in running[:2]:
+        done = len(await fetch(pool, "select from did"))
+        await wait_for(pool, "select from did", done + 5)
+        victim.kill()
+        running.append(workers.start("quick", heartbeat=0.5))
+    done = len(await fetch(pool, "select from did"))
+    await wait_for(pool, "select from did", done + 6)
+    workers.kill()
+    rows = await fetch(pool, "select * from did order by began")
+    for one, following in pairwise(rows):
+        assert one["ended"] is None or one["ended"] <= following["began"]
+        # What was cut short by a kill was its worker's last.
+        assert one["ended"] is not None or one["pid"] not in [
+            row["pid"] for row in rows[rows.index(following) :]
+        ]
+
+
+async def test_a_run_by_hand_and_a_worker_wait_for_each_other(
+    settings: Settings, pool: Pool, workers: Workers
+) -> None:
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def by_hand(_: Context, __: datetime) -> None:
+        began.set()
+        await may_end.wait()
+
+    job = {"gated": Job(Cron("0 0 1 1 *"), by_hand)}
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_once(settings, "gated", datetime(2026, 11, 1, tzinfo=UTC), jobs=job))
+        await began.wait()
+        workers.start("gated")
+        await wait_for(pool, "select from pgqueuer where attempts > 1", 1)
+        assert await fetch(pool, "select from did") == []
+        may_end.set()
+    await wait_for(pool, "select from did", 1)
+    with pytest.raises(JobRunningError):
+        await run_once(settings, "gated", jobs=job)
 
 
 async def test_what_a_killed_worker_was_at_is_abandoned_and_taken_up_by_another(

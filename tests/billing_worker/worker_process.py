@@ -14,6 +14,7 @@ from config.settings import load_settings
 from ledger.database import DatabaseUnavailable, reading
 from runtime.exits import stop_on_signal
 
+BUSY = timedelta(seconds=0.2)
 RARELY = Cron("0 0 1 1 *")
 QUICK = Retry(attempts=3, first=timedelta(milliseconds=50), longest=timedelta(milliseconds=100))
 
@@ -82,7 +83,7 @@ async def main() -> None:
     parser.add_argument("--grace", type=float)
     parser.add_argument("jobs", nargs="+")
     options = parser.parse_args()
-    pace = Pace(0.05, timedelta(seconds=options.heartbeat), timedelta(seconds=options.grace))
+    pace = Pace(0.05, timedelta(seconds=options.heartbeat), timedelta(seconds=options.grace), BUSY)
     with stop_on_signal() as stop:
         await run(
             load_settings(os.environ), stop, jobs={name: JOBS[name] for name in options.jobs}, pace=pace
