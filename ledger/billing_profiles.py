@@ -1,8 +1,8 @@
 """Billing profiles: who pays for an organization, and how its invoices are addressed."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from ledger import audit, organizations
 from ledger.database import Connection
@@ -38,13 +38,19 @@ class BillingTerms(Record):
     invoice_email: Email | None = None
     buyer_reference: Name | None = None
 
-    @model_validator(mode="after")
-    def _code_with_reason(self) -> Self:
-        if self.vat_exempt_code is not None and self.vat_exempt is None:
-            raise ValueError("'vat_exempt_code' needs 'vat_exempt', the reason in words")
-        if self.vat_confirmed and self.vat_number is None:
-            raise ValueError("'vat_confirmed' needs 'vat_number'")
-        return self
+    @field_validator("vat_confirmed")
+    @classmethod
+    def _of_a_number(cls, confirmed: bool, known: ValidationInfo) -> bool:
+        if confirmed and known.data.get("vat_number") is None:
+            raise ValueError("needs a vat_number that was confirmed")
+        return confirmed
+
+    @field_validator("vat_exempt_code")
+    @classmethod
+    def _code_with_reason(cls, code: str | None, known: ValidationInfo) -> str | None:
+        if code is not None and known.data.get("vat_exempt") is None:
+            raise ValueError("needs vat_exempt, the reason in words")
+        return code
 
 
 class BillingProfile(BillingTerms):

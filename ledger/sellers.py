@@ -1,7 +1,7 @@
 """The seller: who issues the invoices of this installation. One row."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import asyncpg
 from pydantic import (
@@ -9,8 +9,8 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 from stdnum.eu.vat import MEMBER_STATES
 
@@ -48,7 +48,9 @@ class SellerTerms(Record):
         "Europe/Paris", description="whose days are the dates of invoices"
     )
     vat_rate: Percent = Decimal(20)
-    vat_franchise: bool = Field(False, strict=True, description="no VAT at all (article 293 B of the CGI)")
+    vat_franchise: bool = Field(
+        False, strict=True, validate_default=True, description="no VAT at all (article 293 B of the CGI)"
+    )
     vat_on_debits: bool = Field(False, strict=True)
     late_penalty_rate: Percent | None = Field(None, description="a year; null: the rate of the law")
     payment_terms_days: int = Field(30, ge=0, le=60, strict=True)
@@ -63,11 +65,19 @@ class SellerTerms(Record):
             raise ValueError("must lie in the European Union, whose VAT is the only one known here")
         return address
 
-    @model_validator(mode="after")
-    def _series_apart(self) -> Self:
-        if self.invoice_series == self.credit_series:
-            raise ValueError("'credit_series' must differ from 'invoice_series'")
-        return self
+    @field_validator("vat_franchise")
+    @classmethod
+    def _numbered_for_vat(cls, franchise: bool, known: ValidationInfo) -> bool:
+        if not franchise and known.data.get("vat_number") is None:
+            raise ValueError("must be true for a seller without a vat_number, who charges no VAT")
+        return franchise
+
+    @field_validator("credit_series")
+    @classmethod
+    def _series_apart(cls, series: str, known: ValidationInfo) -> str:
+        if series == known.data.get("invoice_series"):
+            raise ValueError("must differ from invoice_series")
+        return series
 
 
 class Seller(SellerTerms):

@@ -177,6 +177,8 @@ async def test_numbers_of_businesses_are_checked(console: Console, customer: Fie
     refused(await console.admin.patch(path, json={"vat_number": "DE123456789"}), 400, "vat_number")
     refused(await console.admin.patch(path, json={"address": {"country": "ZZ"}}), 400, "address.country")
     refused(await console.admin.patch(path, json={"iban": "x"}), 400, "iban")
+    refused(await console.admin.patch(path, json={"vat_confirmed": True}), 400, "vat_confirmed")
+    refused(await console.admin.patch(path, json={"vat_exempt_code": "VATEX-EU-O"}), 400, "vat_exempt_code")
     refused(
         await console.admin.patch("/api/admin/seller", json={"iban": "FR7630006000011234567890188"}),
         400,
@@ -196,16 +198,16 @@ async def test_numbers_of_businesses_are_checked(console: Console, customer: Fie
 async def test_a_document_that_breaks_a_rule_is_refused_alarmed_and_takes_no_number(
     console: Console, customer: Fields
 ) -> None:
-    """A seller that charges VAT must name its VAT number."""
-    await console.admin.patch("/api/admin/seller", json={"vat_number": None})
+    """A French seller must name its SIREN."""
+    await console.admin.patch("/api/admin/seller", json={"siren": None})
     draft = await drafted(console, customer)
     refused(await post(console, f"/{draft['id']}/finalize"), 409, says="BR-")
     [alert] = (await console.admin.get("/api/admin/alerts")).json()["data"]
     assert (alert["kind"], alert["object"], alert["ended_at"]) == ("invoice_unlawful", customer["id"], None)
-    await console.admin.patch("/api/admin/seller", json={"vat_number": SELLER["vat_number"]})
+    await console.admin.patch("/api/admin/seller", json={"siren": SELLER["siren"]})
+    refused(await console.admin.patch("/api/admin/seller", json={"vat_number": None}), 400, "vat_franchise")
     assert (await issued(console, customer))["number"].endswith("-000001")
-    [alert] = (await console.admin.get("/api/admin/alerts")).json()["data"]
-    assert alert["ended_at"] is not None
+    assert (await console.admin.get("/api/admin/alerts")).json()["data"] == []
 
 
 async def test_who_is_known_by_name_alone_can_be_billed(console: Console, customer: Fields) -> None:
