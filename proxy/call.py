@@ -73,6 +73,8 @@ class Call:
         self._ended = False
         self._cut = False
         self._paused = False
+        self._idle = False
+        self._client = client_of(scope)
 
     @property
     def delivered_tokens(self) -> int:
@@ -246,6 +248,8 @@ class Call:
         if not data:
             return
         self._reckoning.response_bytes += len(data)
+        if self._idle and not self._outbox.size and self._client.write(data):
+            return
         if self._outbox.put(data) and not self._paused and self._exchange is not None:
             self._paused = True
             self._exchange.pause()
@@ -266,7 +270,7 @@ class Call:
             data, ended, cut = self._outbox.take(), self._ended, self._cut
             if self._head is not None and not begun:
                 headers = [*self._head, *our_headers(self.ticket, self.admitted)]
-                if ended and client_of(self._scope).answer(self._reckoning.status, headers, data):
+                if ended and self._client.answer(self._reckoning.status, headers, data):
                     return
                 begun = True
                 await self._start(headers)
@@ -275,7 +279,10 @@ class Call:
             if ended or cut:
                 return
             if not data:
+                # Pieces of a stream go without a turn of this task, as long as the client takes them.
+                self._idle = begun
                 await self._outbox.changed()
+                self._idle = False
 
     async def _start(self, headers: list[Header]) -> None:
         await self._hand(

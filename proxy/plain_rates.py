@@ -28,6 +28,7 @@ class PlainRates:
         "_most",
         "_per",
         "_sold",
+        "each_output",
         "most_per_output",
         "up_to",
     )
@@ -45,6 +46,11 @@ class PlainRates:
         """What each token of output adds to `most` at the most, in nano-units of the plan's currency."""
         self._in_euros = tariff.currency == "EUR"
         self._dollars, self._euros = Decimal(rate.per_euro).as_integer_ratio()
+        thousand = self.money(0, 0, 1000)
+        none = self.money(0, 0, 0)
+        each = Money(*(-(-(much - little) // 1000) for much, little in zip(thousand, none, strict=True)))
+        self.each_output = each._replace(price_tokens=min(each.price_tokens, each.price))
+        """What each token of output costs, rounded up, for whoever must settle without the answer."""
 
     def most(self, input_tokens: int) -> int:
         """An upper bound of the selling price without output, whatever kinds of text the input is."""

@@ -113,6 +113,8 @@ class Quote:
     def output_money(self, input_tokens: int, *, spoken: bool = False) -> Money:
         """Each output token's part after such an input, by the plain text rate, or that of sound, for whoever must
         settle without the answer."""
+        if self.plain is not None and not spoken and input_tokens <= self.plain.up_to:
+            return self.plain.each_output
         sound = 1000 if spoken else 0
         thousand = self.money(Usage(input_tokens=input_tokens, output_tokens=1000, audio_output_tokens=sound))
         none = self.money(Usage(input_tokens=input_tokens))

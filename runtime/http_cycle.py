@@ -157,6 +157,14 @@ class Cycle(RequestResponseCycle):
         self._write(body, last=True)
         return True
 
+    def write(self, data: bytes) -> bool:
+        """More of the body at once; False where the client does not take what was sent before, or its kind of answer
+        needs a closer look."""
+        if self.flow.write_paused or self.disconnected or not self.chunked_encoding:
+            return False
+        self.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        return True
+
     def adds(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """These go with the answer."""
         self.default_headers = [*self.default_headers, *headers]

@@ -79,21 +79,30 @@ def _read(payload: Mapping[str, Any]) -> Usage | None:
         given_out = max((total or 0) - given_in, 0)
     into = _details(payload, "prompt_tokens_details", "input_tokens_details", "input_token_details")
     out = _details(payload, "completion_tokens_details", "output_tokens_details", "output_token_details")
-    written = _first_count(into, "cache_write_tokens", "cache_creation_tokens")
+    written = _first_count(into, "cache_write_tokens", "cache_creation_tokens") if into else None
     if written is None:
         written = _count(payload, "cache_creation_input_tokens")
+    cached, heard, seen = _parts(into, given_in, "cached_tokens", "audio_tokens", "image_tokens")
+    thought, spoken, drawn = _parts(out, given_out, "reasoning_tokens", "audio_tokens", "image_tokens")
     return Usage(
         input_tokens=given_in,
-        cached_input_tokens=_part(_count(into, "cached_tokens"), given_in),
-        cache_write_tokens=_part(written, given_in),
+        cached_input_tokens=cached,
+        cache_write_tokens=min(written or 0, given_in),
         output_tokens=given_out,
-        reasoning_tokens=_part(_count(out, "reasoning_tokens"), given_out),
-        audio_input_tokens=_part(_count(into, "audio_tokens"), given_in),
-        audio_output_tokens=_part(_count(out, "audio_tokens"), given_out),
-        image_input_tokens=_part(_count(into, "image_tokens"), given_in),
-        image_output_tokens=_part(_count(out, "image_tokens"), given_out),
+        reasoning_tokens=thought,
+        audio_input_tokens=heard,
+        audio_output_tokens=spoken,
+        image_input_tokens=seen,
+        image_output_tokens=drawn,
         quantities=_cached_kinds(_details(into, "cached_tokens_details")),
     )
+
+
+def _parts(details: Mapping[str, Any], whole: int, *names: str) -> tuple[int, ...]:
+    """Each at most the whole that it is a part of."""
+    if not details:
+        return 0, 0, 0
+    return tuple(min(_count(details, name) or 0, whole) for name in names)
 
 
 def _cached_kinds(details: Mapping[str, Any]) -> Mapping[str, int]:
@@ -133,7 +142,3 @@ def _count(payload: Mapping[str, Any], name: str) -> int | None:
     if not 0 <= value <= MAX_COUNT or value != int(value):
         raise _RefusedError
     return int(value)
-
-
-def _part(count: int | None, whole: int) -> int:
-    return min(count or 0, whole)

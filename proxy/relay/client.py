@@ -20,6 +20,9 @@ class Client(Protocol):
     def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
         """A whole answer at once, where the client has taken what was sent before; else False, and nothing is sent."""
 
+    def write(self, data: bytes) -> bool:
+        """More of a body whose head was sent, at once; False where it must be sent by ASGI."""
+
     def adds(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Whatever answers, these go with it."""
 

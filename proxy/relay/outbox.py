@@ -11,20 +11,21 @@ HIGH_WATER: Final = 64 * 1024
 class Outbox:
     """Filled by callbacks, emptied by one coroutine. `put` says when it is full enough to stop reading."""
 
-    __slots__ = ("_changed", "_loop", "_pieces", "_size")
+    __slots__ = ("_changed", "_loop", "_pieces", "size")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._pieces: deque[bytes] = deque()
-        self._size = 0
+        self.size = 0
+        """Bytes that wait."""
         self._changed: asyncio.Future[None] | None = None
 
     def put(self, data: bytes) -> bool:
         """Whether the outbox is over its high water now."""
         self._pieces.append(data)
-        self._size += len(data)
+        self.size += len(data)
         self.wake()
-        return self._size > HIGH_WATER
+        return self.size > HIGH_WATER
 
     def wake(self) -> None:
         """Lets the coroutine look again."""
@@ -46,9 +47,9 @@ class Outbox:
         else:
             data = b"".join(self._pieces)
             self._pieces.clear()
-        self._size = 0
+        self.size = 0
         return data
 
     def drop(self) -> None:
         self._pieces.clear()
-        self._size = 0
+        self.size = 0
