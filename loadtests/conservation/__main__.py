@@ -1,4 +1,4 @@
-"""`python -m loadtests.conservation [--seed N] [--seconds N] [--clients N] [--proxies N] [--every S] [--wipe]`."""
+"""`python -m loadtests.conservation [--seed N] [--seconds N] [--clients N] [--proxies N] [--every S]`."""
 
 import argparse
 import random
@@ -17,7 +17,6 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--proxies", type=int, default=3)
     parser.add_argument("--every", type=float, default=6)
-    parser.add_argument("--wipe", action="store_true", help="Redis loses its data, too")
     wish = Wish(**vars(parser.parse_args()))
     outcome = run(wish)
     path = _RESULTS / f"conservation-{wish.seed}.json"

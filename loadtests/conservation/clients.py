@@ -15,6 +15,8 @@ from loadtests.conservation.stage import Tenant
 CHAT: Final = "/v1/chat/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
 RESPONSES: Final = "/v1/responses"
+MOST_OUTPUT: Final = 300
+"""Tokens that every call of an answer holds for it."""
 _REFUSED_SECONDS: Final = 0.1
 _MODELS: Final = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini")
 _TROUBLES: Final = (
@@ -30,11 +32,13 @@ _TROUBLES: Final = (
 @dataclass
 class Seen:
     """One call as its client saw it. `label` names it everywhere. `tokens` are those of its usage, or None; `events`
-    came of a stream. `asked` is how long an answer it asked for, in tokens; `at` when it ended, in
-    seconds by the monotonic clock."""
+    came of a stream. `asked` is how long an answer it asked for, in tokens; it `began` and ended (`at`) at these
+    seconds of the monotonic clock."""
 
     label: str
     organization_id: str
+    proxy: str
+    began: float
     status: int | None = None
     complete: bool = False
     tokens: int | None = None
@@ -59,7 +63,12 @@ class Client:
         async with httpx.AsyncClient(timeout=60, limits=limits) as http:
             while not stop.is_set():
                 tenant = self._chance.choice(self._tenants)
-                seen = Seen(f"{self._name}-{len(self.seen)}", tenant.organization_id)
+                seen = Seen(
+                    f"{self._name}-{len(self.seen)}",
+                    tenant.organization_id,
+                    self._chance.choice(self._proxies),
+                    time.monotonic(),
+                )
                 self.seen.append(seen)
                 with suppress(httpx.HTTPError, TimeoutError):
                     await self._call(http, tenant, seen)
@@ -75,7 +84,7 @@ class Client:
             switches.append(chance.choice(_TROUBLES))
         request = http.build_request(
             "POST",
-            self._chance.choice(self._proxies) + path,
+            seen.proxy + path,
             headers={
                 "authorization": f"Bearer {tenant.key}",
                 "x-tollkeeper-label": seen.label,
@@ -102,11 +111,11 @@ class Client:
         if kind < 0.1:
             return EMBEDDINGS, {"model": "text-embedding-3-small", "input": words}
         if kind < 0.25:
-            return RESPONSES, {"model": model, "input": words, "max_output_tokens": 300}
+            return RESPONSES, {"model": model, "input": words, "max_output_tokens": MOST_OUTPUT}
         body: dict[str, Any] = {
             "model": model,
             "messages": [{"role": "user", "content": words}],
-            "max_tokens": 300,
+            "max_tokens": MOST_OUTPUT,
             "stream": kind < 0.75,
         }
         if body["stream"] and chance.random() < 0.5:

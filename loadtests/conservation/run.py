@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +18,8 @@ from loadtests.conservation.books import (
 )
 from loadtests.conservation.clients import Client, Seen, clients
 from loadtests.conservation.schedule import Fault, schedule
-from loadtests.conservation.stage import HOLD_SECONDS, Stage, Tenant, cut_connections, stage
-from loadtests.conservation.verdict import Verdict, by_outcome, judge, judge_rebuilt
+from loadtests.conservation.stage import HOLD_SECONDS, Loss, Stage, Tenant, cut_connections, stage
+from loadtests.conservation.verdict import Verdict, by_outcome, judge
 
 _TOKENS_PER_SECOND: Final = 200
 """The fastest paced stream of the clients, one token every 5 ms; unpaced ones are over before a renewal."""
@@ -36,8 +35,6 @@ class Wish:
     proxies: int
     every: float
     """Seconds between faults, about."""
-    wipe: bool = False
-    """Whether Redis loses its data, too."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,8 @@ class Outcome:
             f"requests {told.calls}, records {told.recorded}, faults {len(self.faults)}, tokens served "
             f"{told.served_tokens}, recorded {told.recorded_tokens}; exact {told.exact}, broken off {told.broken_off} "
             f"({told.on_the_way_tokens} tokens on the way), of killed proxies {told.killed} (at most {told.most_lost} "
-            f"tokens lost, bound {LOST_BOUND}); differences {len(told.differences)}"
+            f"tokens lost, bound {LOST_BOUND}), lost with redis' data {told.lost} ({told.lost_tokens} tokens); "
+            f"differences {len(told.differences)}"
         )
 
     def write(self, path: Path, wish: Wish) -> None:
@@ -80,7 +78,7 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
         await made.tenant(2, requests_per_minute=40),
         await made.tenant(3, concurrent_requests=4),
     ]
-    faults = list(schedule(wish.seed, wish.seconds, wish.every, wipes=wish.wipe))
+    faults = list(schedule(wish.seed, wish.seconds, wish.every))
     callers = list(clients(wish.clients, tenants, made.proxies, wish.seed))
     books = UpstreamBooks(made.upstream)
     stop, over = asyncio.Event(), asyncio.Event()
@@ -94,9 +92,6 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
         over.set()
     await books.read()
     rows, dead = await ledger_of(made)
-    rebuilt = await counters_of(made, tenants) if made.wiped else {}
-    if made.wiped:
-        await asyncio.to_thread(made.reconcile)
     verdict = judge(
         _seen(callers),
         books.by_label(),
@@ -104,9 +99,8 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
         await counters_of(made, tenants),
         tenants,
         lost_bound=LOST_BOUND,
-        wiped=made.wiped,
+        losses=made.losses,
     )
-    judge_rebuilt(verdict, rebuilt, rows)
     if dead:
         verdict.wrong(f"{dead} records could not be stored")
     return Outcome(verdict, faults, by_outcome(rows))
@@ -135,11 +129,17 @@ async def _one(made: Stage, tenants: Sequence[Tenant], fault: Fault) -> None:
         case "cut_redis":
             await cut_connections(made, fault.lasts)
         case "wipe_redis":
-            # What a killed proxy had under way, only its holds tell; and what was drained, only the ledger.
+            # What a proxy that was killed before had under way, only its holds tell.
+            await until_swept(made)
+            await _kill(made, "redis", fault.lasts, forget=True)
+        case "wipe_redis_and_kill_proxy":
             await until_swept(made)
             await until_drained(made)
+            number = fault.which % len(made.proxies)
+            made.losses.append(Loss(made.proxies[number], time.monotonic()))
+            made.kill(f"proxy{number}")
             await _kill(made, "redis", fault.lasts, forget=True)
-            made.wiped.append(datetime.now(UTC))
+            await made.start_again(f"proxy{number}")
         case "freeze_redis" | "freeze_postgres":
             name = fault.kind.removeprefix("freeze_")
             made.freeze(name)
@@ -150,12 +150,12 @@ async def _one(made: Stage, tenants: Sequence[Tenant], fault: Fault) -> None:
 
 
 async def _kill(made: Stage, name: str, after: float = 0.0, *, forget: bool = False) -> None:
-    """kill -9, and a new start by who watches over it. A child must be started by the main thread, which waits."""
+    """kill -9, and a new start by who watches over it."""
     made.kill(name)
     await asyncio.sleep(after)
     if forget:
         made.forget()
-    made.start(name)
+    await made.start_again(name)
 
 
 assert HOLD_SECONDS / 3 * _TOKENS_PER_SECOND >= LOST_BOUND

@@ -12,6 +12,7 @@ Kind = Literal[
     "cut_redis",
     "restart_redis",
     "wipe_redis",
+    "wipe_redis_and_kill_proxy",
     "freeze_postgres",
     "restart_postgres",
     "change_plan",
@@ -28,14 +29,13 @@ class Fault(NamedTuple):
     lasts: float
 
 
-def schedule(seed: int, seconds: float, every: float, *, wipes: bool = False) -> Iterator[Fault]:
-    """One fault about `every` seconds, each kind before any comes again; the last tenth is left alone. `wipes`: Redis
-    loses its data, too."""
+def schedule(seed: int, seconds: float, every: float) -> Iterator[Fault]:
+    """One fault about `every` seconds, each kind before any comes again; the last tenth is left alone."""
     chance = random.Random(seed)
     at, bag = every / 2, list[Kind]()
     while at < seconds * 0.9:
         if not bag:
-            bag = [kind for kind in KINDS if wipes or kind != "wipe_redis"]
+            bag = list(KINDS)
             chance.shuffle(bag)
         yield Fault(round(at, 2), bag.pop(), chance.randrange(1000), round(chance.uniform(0.3, 2.0), 2))
         at += every * chance.uniform(0.6, 1.4)

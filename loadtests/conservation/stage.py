@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -48,6 +47,14 @@ class Tenant:
     limits: Mapping[str, int]
 
 
+class Loss(NamedTuple):
+    """A proxy was killed just when Redis lost its data, `at` that time by the monotonic clock: nobody is left who could
+    tell what it had under way."""
+
+    proxy: str
+    at: float
+
+
 @dataclass
 class Stage:
     """`proxies` are their addresses without `/v1`."""
@@ -59,15 +66,19 @@ class Stage:
     proxies: list[str]
     programs: dict[str, Program]
     children: dict[str, Child] = field(default_factory=dict)
-    wiped: list[datetime] = field(default_factory=list)
-    """When Redis began anew without its data."""
     killed_at: float = 0.0
     """When a proxy was killed last, by the monotonic clock."""
+    losses: list[Loss] = field(default_factory=list)
 
     def start(self, *names: str) -> None:
         for name in names:
             self.children[name] = child = Child(self.programs[name])
             child.wait_ready()
+
+    async def start_again(self, name: str) -> None:
+        """While clients go on. A child must be made by the main thread; another waits for it."""
+        self.children[name] = child = Child(self.programs[name])
+        await asyncio.to_thread(child.wait_ready)
 
     def kill(self, name: str) -> None:
         child = self.children.pop(name)
@@ -78,13 +89,6 @@ class Stage:
 
     def stop(self, name: str) -> None:
         self.children.pop(name).stop()
-
-    def reconcile(self) -> None:
-        """The job that mends counters by the ledger, run now."""
-        worker = self.programs["worker"]
-        subprocess.run(
-            [*worker.argv, "--once", "reconcile"], env=dict(worker.environ), check=True, timeout=120
-        )
 
     def forget(self) -> None:
         """The data of Redis, which does not run."""
