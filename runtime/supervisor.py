@@ -43,10 +43,6 @@ class Supervisor:
         while self._stages:
             await asyncio.gather(*(keeper.stop() for keeper in self._stages.pop()))
 
-    def pids(self) -> dict[str, int]:
-        """Process ids of what runs now, by name."""
-        return {keeper.name: keeper.pid for stage in self._stages for keeper in stage if keeper.pid}
-
 
 class _Keeper:
     """One child and its successors."""
@@ -56,10 +52,6 @@ class _Keeper:
         self._program = program
         self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def pid(self) -> int:
-        return self._child.pid if self._child is not None and self._child.exit_code is None else 0
 
     async def start(self) -> None:
         self._child = Child(self._program)

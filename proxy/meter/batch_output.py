@@ -6,7 +6,7 @@ batch's (service tier `batch`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -66,14 +66,6 @@ class BatchOutput:
             self._pieces.clear()
         elif piece:
             self._pieces.append(piece)
-
-
-def batch_output(pieces: Iterable[bytes], endpoint: str) -> Iterator[BatchLine]:
-    """All answered lines of a file. Never raises on what it holds."""
-    output = BatchOutput(endpoint)
-    for piece in pieces:
-        yield from output.feed(piece)
-    yield from output.finish()
 
 
 def read_line(line: bytes, endpoint: str) -> BatchLine | None:

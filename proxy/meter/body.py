@@ -16,18 +16,6 @@ DECODED_WHOLE = 64 * 1024
 at first."""
 
 
-def usage_of_body(body: bytes) -> Usage | None:
-    """The usage that an answer body reports at its top, or under `response`; None where it reports none.
-    Never raises."""
-    found = usage_at_the_end(body)
-    if found is not None:
-        return found
-    try:
-        return usage_of_answer(orjson.loads(body))
-    except ValueError:
-        return None
-
-
 def names_service_tier(body: bytes) -> bool:
     """Whether an answer may say which service tier it is of; in a large one that stands near an end."""
     return b'"service_tier"' in body[:DECODED_WHOLE] or b'"service_tier"' in body[-DECODED_WHOLE:]

@@ -10,7 +10,7 @@ from proxy.meter.models import UNKNOWN, Family, family_of
 from proxy.meter.output import TokenCounter
 from proxy.meter.response_formats import format_of, format_text
 from proxy.meter.responses_input import add_responses
-from proxy.meter.tokenizer import ByteBound, Tokenizers
+from proxy.meter.tokenizer import Tokenizers
 from proxy.meter.tools import forced_name, functions_of, other_tools, tools_text
 
 _LARGEST_THREAD: Final = 128_000
@@ -39,11 +39,6 @@ def run_bound(request: Mapping[str, Any], model: str) -> int:
     that is not larger than most threads."""
     given = request.get("max_prompt_tokens")
     return given if type(given) is int and given > 0 else min(family_of(model).context, _LARGEST_THREAD)
-
-
-def bound_prompt(endpoint: str, request: Mapping[str, Any], model: str) -> int:
-    """An upper bound of the prompt, by bytes: some four times too much for plain text, but almost free."""
-    return _count(endpoint, request, model, ByteBound()).tokens
 
 
 def _count(endpoint: str, request: Mapping[str, Any], model: str, counter: TokenCounter) -> Estimate:

@@ -93,14 +93,6 @@ class Tokenizer:
         return sum(len(self._encoding.encode_ordinary(piece)) for piece in _pieces(text))
 
 
-class ByteBound:
-    """Counts bytes for tokens: never less than any vocabulary gives, some four times too much, and almost
-    free."""
-
-    def count(self, text: str) -> int:
-        return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
 class Tokenizers:
     """Both vocabularies, loaded once."""
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.usage import Usage
 from proxy.meter import batch_output as module
-from proxy.meter.batch_output import BatchLine, BatchOutput, batch_output, read_line
+from proxy.meter.batch_output import BatchLine, BatchOutput, read_line
 
 CHAT = "/v1/chat/completions"
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -29,19 +30,24 @@ def used(number: int) -> BatchLine:
     )
 
 
+def batch_output(pieces: Iterable[bytes], endpoint: str) -> list[BatchLine]:
+    output = BatchOutput(endpoint)
+    return [*(found for piece in pieces for found in output.feed(piece)), *output.finish()]
+
+
 def test_each_answered_line_says_what_it_used() -> None:
-    assert list(batch_output([line(1) + line(2)], CHAT)) == [used(1), used(2)]
+    assert batch_output([line(1) + line(2)], CHAT) == [used(1), used(2)]
 
 
 def test_lines_with_errors_cost_nothing() -> None:
     failed = json.dumps(
         {"id": "b", "custom_id": "c", "response": None, "error": {"code": "batch_expired"}}
     ).encode()
-    assert list(batch_output([line(1, 429), failed + b"\n", b"\n", b"no json\n", line(2)], CHAT)) == [used(2)]
+    assert batch_output([line(1, 429), failed + b"\n", b"\n", b"no json\n", line(2)], CHAT) == [used(2)]
 
 
 def test_the_last_line_needs_no_end() -> None:
-    assert list(batch_output([line(1), line(2).rstrip()], CHAT)) == [used(1), used(2)]
+    assert batch_output([line(1), line(2).rstrip()], CHAT) == [used(1), used(2)]
 
 
 @given(st.lists(st.integers(0, 1000), max_size=8))
@@ -49,7 +55,7 @@ def test_the_lines_are_the_same_however_the_file_is_cut(cuts: list[int]) -> None
     file = line(1) + line(2, 500) + line(3)
     at = sorted({cut % len(file) for cut in cuts} | {0, len(file)})
     pieces = [file[start:end] for start, end in pairwise(at)]
-    assert list(batch_output(pieces, CHAT)) == [used(1), used(3)]
+    assert batch_output(pieces, CHAT) == [used(1), used(3)]
 
 
 def test_a_line_without_usage_is_not_passed_over() -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.usage import Usage
-from proxy.meter.body import DECODED_WHOLE, usage_of_answer, usage_of_body
+from proxy.meter.body import DECODED_WHOLE, usage_of_answer
 from proxy.meter.usage import read_usage
+from tests.proxy.meter.reading import usage_of_body
 
 _USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
 _READ = Usage(input_tokens=3, output_tokens=4)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.meter.prompt import Estimate, bound_prompt, count_prompt
+from proxy.meter.prompt import Estimate, count_prompt
 from proxy.meter.tokenizer import Tokenizers
 
 CHAT = "/v1/chat/completions"
@@ -142,11 +142,10 @@ _endpoints = st.sampled_from([CHAT, "/v1/responses", "/v1/completions", "/v1/emb
 
 
 @given(_endpoints, _requests, st.sampled_from(["gpt-4o", "gpt-4", "gpt-5", "o4-mini", "x"]))
-def test_odd_requests_are_counted_and_bounded(
+def test_odd_requests_are_counted(
     tokenizers: Tokenizers, endpoint: str, request: dict[str, Any], model: str
 ) -> None:
-    tokens = count_prompt(endpoint, request, model, tokenizers).tokens
-    assert 0 <= tokens <= bound_prompt(endpoint, request, model)
+    assert count_prompt(endpoint, request, model, tokenizers).tokens >= 0
 
 
 def test_a_recorded_prompt_that_counts_as_exact_is_hardly_ever_too_low(

@@ -5,11 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from proxy.meter.models import EncodingName
-from proxy.meter.tokenizer import LONGEST_PIECE, ByteBound, EncodingError, Tokenizers
+from proxy.meter.tokenizer import LONGEST_PIECE, EncodingError, Tokenizers
 
 _BOTH: tuple[EncodingName, ...] = ("cl100k_base", "o200k_base")
 
@@ -55,7 +53,6 @@ def test_names_of_special_tokens_are_text(tokenizers: Tokenizers) -> None:
 
 def test_lone_surrogates_are_counted(tokenizers: Tokenizers) -> None:
     assert tokenizers.named("o200k_base").count("a\ud800b") > 0
-    assert ByteBound().count("a\ud800b") >= 3
 
 
 @pytest.mark.parametrize("run", ["a", " ", "\n", "!", "漢", " \n", "A", "\u0301"])
@@ -75,12 +72,6 @@ def test_a_long_text_counts_as_the_sum_of_its_parts(tokenizers: Tokenizers) -> N
     repeats = 5 * LONGEST_PIECE // len(sentence)
     first, further = tokenizer.count(sentence), tokenizer.count(" " + sentence)
     assert tokenizer.count(" ".join([sentence] * repeats)) == first + further * (repeats - 1)
-
-
-@given(st.text(max_size=200))
-def test_bytes_bound_tokens(tokenizers: Tokenizers, text: str) -> None:
-    for name in _BOTH:
-        assert tokenizers.named(name).count(text) <= ByteBound().count(text)
 
 
 def test_counting_in_threads_gives_the_same(tokenizers: Tokenizers) -> None:

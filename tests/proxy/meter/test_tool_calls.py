@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.meter.body import usage_of_body
 from proxy.meter.stream import BATCH, MAX_EVENT, StreamReading, StreamScanner
 from proxy.meter.tool_calls import (
     calls_to_hold,
@@ -18,6 +17,7 @@ from proxy.meter.tool_calls import (
     tools_called,
     trace,
 )
+from tests.proxy.meter.reading import usage_of_body
 
 USAGE = {"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}
 SEARCH = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "q"}}
