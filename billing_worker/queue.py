@@ -5,7 +5,7 @@ missing then), and again after a pause where the work asks for it. Of one job, o
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,9 +23,13 @@ from pgqueuer.types import Channel
 
 from billing_worker.alone import Session
 
-NAMES: Final = {
+_CHANNEL: Final = "ch_pgqueuer"
+NAMES: Final[Mapping[str, str | bool | None]] = {
+    "db_schema": None,
+    "durability": "durable",
+    "widen_id": True,
     "prefix": "",
-    "channel": "ch_pgqueuer",
+    "channel": _CHANNEL,
     "function": "fn_pgqueuer_changed",
     "statistics_table": "pgqueuer_statistics",
     "queue_status_type": "pgqueuer_status",
@@ -62,7 +66,7 @@ class Queue:
     def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]", heartbeat: timedelta) -> None:
         self._driver = AsyncpgDriver(connection)
         self._queries = queries(self._driver)
-        self._manager = QueueManager(self._queries, channel=Channel(NAMES["channel"]))
+        self._manager = QueueManager(self._queries, channel=Channel(_CHANNEL))
         self._heartbeat = heartbeat
 
     @property
