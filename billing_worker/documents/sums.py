@@ -8,6 +8,8 @@ from billing_worker.documents.facts import InvoiceFacts, LineFacts
 from billing_worker.documents.finding import Finding
 from ledger.invoice_totals import ZERO, line_net, vat_amount
 
+_CENT = Decimal("0.01")
+
 
 def findings(facts: InvoiceFacts) -> Iterator[Finding]:
     """Every sum that is not what its parts are."""
@@ -39,7 +41,10 @@ def _vat(facts: InvoiceFacts) -> Iterator[Finding]:
     for key, share in said.items():
         name = f"{share.category} {share.rate} %"
         yield from _compared("SUM-BASE", f"VAT base of {name}", share.base, bases[key])
-        yield from _compared("SUM-SHARE", f"VAT of {name}", share.amount, vat_amount(share.base, share.rate))
+        due = vat_amount(share.base, share.rate)
+        # Several credit notes together give back the VAT of their invoice, so one may be a cent off by itself.
+        if facts.preceding is None or abs(share.amount - due) > _CENT:
+            yield from _compared("SUM-SHARE", f"VAT of {name}", share.amount, due)
 
 
 def _sum(amounts: Iterator[Decimal]) -> Decimal:

@@ -1,6 +1,6 @@
 """The lines of a credit note: of what was invoiced, what is given back. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
@@ -95,24 +95,26 @@ def _line(invoice: Invoice, share: VatShare, net: Decimal, text: str) -> Invoice
 def shares(
     invoice: Invoice, credited: Sequence[VatShare], lines: Sequence[InvoiceLine]
 ) -> tuple[VatShare, ...]:
-    """VAT of a credit note with these lines. Whoever gives back the last of a rate gives back the last of its VAT, so
-    that several credit notes never come to another VAT than the invoice.
+    """VAT of a credit note with these lines: that of all credits so far, rounded once, less what they gave back of it.
 
-    Raises ConflictError for more than is left.
+    So several credit notes never come to another VAT than the invoice, though one may be a cent off by itself. Raises
+    ConflictError for more than is left.
     """
-    rest: Mapping[Rate, VatShare] = left(invoice, credited)
+    rest = left(invoice, credited)
+    billed = {(share.category, share.rate): share for share in invoice.vat}
     bases: dict[Rate, Decimal] = {}
     for line in lines:
         key = (line.vat_category, line.vat_rate)
         bases[key] = bases.get(key, ZERO) + line.net
-    return tuple(_share(rest[key], base, invoice.currency) for key, base in sorted(bases.items()))
+    return tuple(
+        _share(billed[key], rest[key], base, invoice.currency) for key, base in sorted(bases.items())
+    )
 
 
-def _share(rest: VatShare, base: Decimal, currency: str) -> VatShare:
+def _share(billed: VatShare, rest: VatShare, base: Decimal, currency: str) -> VatShare:
     if (base < 0) != (rest.base < 0) or abs(base) > abs(rest.base):
         raise ConflictError(
             f"of the invoice {rest.base} {currency} at {rest.rate:f} % are left to be given back"
         )
-    last = base == rest.base
-    amount = rest.amount if last else min(vat_amount(base, rest.rate), rest.amount, key=abs)
-    return replace(rest, base=base, amount=amount)
+    together = vat_amount(billed.base - rest.base + base, billed.rate)
+    return replace(rest, base=base, amount=together - (billed.amount - rest.amount))

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from billing_worker.invoicing.clerk import Clerk
-from billing_worker.invoicing.ledger_rater import LedgerRater
 from billing_worker.invoicing.printing import Printer, read_logo
+from billing_worker.rating.rater import LedgerRater
 from config.settings import Settings, SettingsError
 from ledger.database import Pool
 

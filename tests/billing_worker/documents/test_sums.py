@@ -7,7 +7,7 @@ from billing_worker.documents.cii import cii_xml
 from billing_worker.documents.facts import InvoiceFacts, parse
 from billing_worker.documents.sums import findings
 from ledger.invoice import Invoice
-from tests.billing_worker.documents.invoices import invoice
+from tests.billing_worker.documents.invoices import credit_note, invoice
 
 CENT = Decimal("0.01")
 
@@ -60,3 +60,13 @@ def test_a_share_that_no_line_has_is_found() -> None:
         "SUM-SHARES",
         "SUM-VAT",
     ]
+
+
+@pytest.mark.parametrize(("off", "found"), [(CENT, []), (2 * CENT, ["SUM-SHARE"])])
+def test_a_credit_note_may_be_a_cent_off_and_no_more(off: Decimal, found: list[str]) -> None:
+    right = credit_note(invoice())
+    (share,) = right.vat
+    shares = (replace(share, amount=share.amount + off),)
+    assert (
+        rules(replace(right, vat=shares, vat_total=right.vat_total + off, gross=right.gross + off)) == found
+    )
