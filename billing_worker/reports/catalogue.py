@@ -7,6 +7,7 @@ from typing import Final
 
 from billing_worker.reports.as_csv import as_csv
 from billing_worker.reports.as_json import as_json
+from billing_worker.reports.as_pdf import as_pdf
 from billing_worker.reports.as_xlsx import as_xlsx
 from billing_worker.reports.table import Table
 from billing_worker.reports.template import Template
@@ -40,6 +41,7 @@ TEMPLATES: Final[Mapping[str, Template]] = MappingProxyType(
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "json": Format(as_json, "application/json"),
+        "pdf": Format(as_pdf, "application/pdf"),
         "csv": Format(as_csv, "text/csv; charset=utf-8"),
         "xlsx": Format(as_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     }

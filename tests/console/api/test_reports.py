@@ -5,6 +5,7 @@ from tests.console.running import UNKNOWN, Console, Fields, Record, refused
 SPAN = "from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z"
 MEDIA = {
     "json": "application/json",
+    "pdf": "application/pdf",
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
