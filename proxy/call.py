@@ -239,7 +239,7 @@ class Call:
             self._life.outcome,
             forwarded=self._exchange is not None and self._exchange.may_cost,
             upstream=None if self._exchange is None else self._exchange.upstream,
-            error_status=self._refusal().status,
+            error_status=0 if self._reckoning.failure is None else self._refusal().status,
         )
 
     # -- Bytes back
