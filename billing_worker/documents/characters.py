@@ -8,7 +8,10 @@ from pathlib import Path
 FONTS = Path(__file__).with_name("fonts")
 _REPLACEMENT = "◊"
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_BLANKS = re.compile(r"\s+")
+# Blanks at which a line may break: those inside a number stay what they are.
+_BLANKS = re.compile(r"[^\S\u00a0\u202f]+")
+# Hardly any blank at all in our font.
+_NARROW, _SEEN = "\u202f", "\u00a0"
 
 
 def as_written(text: str) -> str:
@@ -22,7 +25,9 @@ def as_printed(text: str) -> str:
     PDF/A allows no character without a glyph, and nobody may escape an invoice by a name in pictures. The XML keeps
     what was written.
     """
-    return "".join(_printed(character) for character in unicodedata.normalize("NFC", text))
+    return "".join(
+        _printed(character) for character in unicodedata.normalize("NFC", text.replace(_NARROW, _SEEN))
+    )
 
 
 def _printed(character: str) -> str:

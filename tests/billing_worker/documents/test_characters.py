@@ -17,6 +17,7 @@ from billing_worker.documents.characters import FONTS, as_printed, as_written
         ("ﬃ", "ffi"),
         ("東京", "◊◊"),
         ("👩\u200d🔬", "◊◊"),
+        ("1\u202f000", "1\u00a0000"),
         ("", ""),
     ],
 )
@@ -26,7 +27,13 @@ def test_what_the_fonts_lack_is_marked(text: str, printed: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "written"),
-    [(" a\n\tb\u2028c ", "a b c"), ("a\x00b\ud800c\uffff", "abc"), ("🚀", "🚀"), ("\x07", "")],
+    [
+        (" a\n\tb\u2028c ", "a b c"),
+        ("1\u202f000\u00a0€ ", "1\u202f000\u00a0€"),
+        ("a\x00b\ud800c\uffff", "abc"),
+        ("🚀", "🚀"),
+        ("\x07", ""),
+    ],
 )
 def test_what_is_written_is_one_line_of_what_xml_allows(text: str, written: str) -> None:
     assert as_written(text) == written

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -25,7 +26,7 @@ from tests.billing_worker.documents.invoices import (
 
 
 def blanks(text: str) -> str:
-    return " ".join(text.split())
+    return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
 
 
 def party_facts(party: Party, *, taxed: bool) -> PartyFacts:
