@@ -75,6 +75,8 @@ def _pieces_of(each: UsageSum) -> UsageSum:
 def _count(
     sold: dict[PriceRule, _Sold], number: int, each: UsageSum, terms: PlanTerms, priced_as: Mapping[str, str]
 ) -> None:
+    if not each.price_nano:
+        return  # Nothing of it had a price, so nothing can come down.
     model = priced_as.get(each.model, each.model)
     left = {
         True: each.price_nano_tokens,
