@@ -16,6 +16,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from billing_worker.job import Job
+from billing_worker.jobs.archive import archive
 from billing_worker.jobs.closing import closing
 from billing_worker.jobs.drafts import drafts
 from billing_worker.jobs.exchange_rates import exchange_rates
@@ -28,6 +29,7 @@ from billing_worker.jobs.plan_limits import plan_limits
 from billing_worker.jobs.prices import prices
 from billing_worker.jobs.quota_warnings import quota_warnings
 from billing_worker.jobs.report_schedules import report_schedules
+from billing_worker.jobs.rollups import rollups
 from billing_worker.jobs.send_notices import send_notices
 from billing_worker.jobs.storage import storage
 from billing_worker.times import Cron, Every
@@ -38,6 +40,7 @@ JOBS: Mapping[str, Job] = MappingProxyType(
         "drafts": Job(Cron("30 2 * * *"), drafts, bound=timedelta(hours=3)),
         "invoice_check": Job(Cron("0 5 * * 1"), invoice_check, bound=timedelta(hours=1)),
         "overdue": Job(Cron("45 5 * * *"), overdue),
+        "archive": Job(Cron("10 3 * * *"), archive, bound=timedelta(hours=3)),
         "exchange_rates": Job(Cron("45 15,18 * * *"), exchange_rates),
         "job_history": Job(Cron("17 3 * * *"), job_history),
         "partitions": Job(Every(timedelta(hours=1)), partitions),
@@ -45,6 +48,7 @@ JOBS: Mapping[str, Job] = MappingProxyType(
         "expiries": Job(Cron("15 6 * * *"), expiries),
         "plan_limits": Job(Cron("0 6 * * *"), plan_limits, bound=timedelta(hours=1)),
         "quota_warnings": Job(Every(timedelta(minutes=5)), quota_warnings),
+        "rollups": Job(Cron("30 1 * * *"), rollups, bound=timedelta(hours=1)),
         "storage": Job(Cron("0 4 * * *"), storage),
         "report_schedules": Job(Cron("5 * * * *"), report_schedules, bound=timedelta(minutes=50)),
         "send_notices": Job(Every(timedelta(minutes=1)), send_notices),

@@ -3,7 +3,7 @@
 Messages never repeat the address: it may hold a password.
 """
 
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import SecretStr
 
@@ -75,4 +75,22 @@ def check_smtp_url(url: SecretStr) -> SecretStr:
     parts = _split(url.get_secret_value())
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("must be a URL that begins with smtp:// or smtps:// and names a host")
+    return url
+
+
+def check_archive_url(url: SecretStr) -> SecretStr:
+    """A directory, or `s3://[key:secret@]bucket[/prefix][?endpoint=https://host&region=name]`."""
+    value = url.get_secret_value()
+    if value.startswith("/"):
+        return url
+    parts = _split(value)
+    if parts.scheme != "s3" or not parts.hostname or parts.port is not None or parts.fragment:
+        raise ValueError("must be an absolute path of a directory, or a URL such as s3://bucket/prefix")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("must name both the access key and the secret, or neither")
+    told = parse_qs(parts.query, keep_blank_values=True)
+    if not told.keys() <= {"endpoint", "region"} or any(len(values) != 1 for values in told.values()):
+        raise ValueError("may have the parameters endpoint and region, once each")
+    if "endpoint" in told:
+        check_http_url(told["endpoint"][0])
     return url

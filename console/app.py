@@ -28,6 +28,7 @@ from console.measures import Measures
 from console.openapi import document
 from console.operations import OPERATIONS
 from console.reconciled import reconciled
+from ledger.archive.usage import ArchivedUsage
 from ledger.database import close_pool, open_pool
 from ledger.keys import KeyHasher
 from proxy.identity.directory import Directory
@@ -50,6 +51,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     hasher = KeyHasher(_needed(settings.secrets.key_secret, "TOLLKEEPER_KEY_SECRET").encode())
     door = Door(_needed(settings.secrets.admin_token, "TOLLKEEPER_ADMIN_TOKEN"))
     measures = Measures()
+    archive = ArchivedUsage.of(settings.archive)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
@@ -60,7 +62,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         trust = trust_of(settings, clock)
         opened = AsyncExitStack()
         clerk = await opened.enter_async_context(office(pool, settings))
-        services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), clerk, trust)
+        services = Services(pool, redis, hasher, clock, Directory(pool, hasher, clock), clerk, trust, archive)
         refreshing = None if trust is None else asyncio.create_task(trust.keep_fresh())
         try:
             yield {"services": services}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from billing_worker.invoicing.clerk import Clerk
 from console.file import File
+from ledger.archive.usage import ArchivedUsage
 from ledger.callers import Caller
 from ledger.database import Pool
 from ledger.keys import KeyHasher
@@ -47,6 +48,7 @@ class Services:
     directory: Directory
     clerk: Clerk
     trust: "Trust | None"
+    archive: ArchivedUsage
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from asyncpg import DataError
 from pydantic import ValidationError
 
 from billing_worker.invoicing.press import UnlawfulError
+from ledger.archive.store import ArchiveUnavailable
 from ledger.database import DatabaseUnavailable
 from ledger.errors import BadReferenceError, ConflictError, LedgerError, NotFoundError, PlanLimitError
 from proxy.errors import Refusal, unavailable
@@ -32,6 +33,8 @@ def refusal_of(error: Exception) -> Refusal | None:
             return Refusal(409, message, code="unlawful_document")
         case DatabaseUnavailable():
             return unavailable("the database does not answer; try again soon", "database_unavailable")
+        case ArchiveUnavailable():
+            return unavailable(str(error), "archive_unavailable")
         case RedisUnavailable() | RedisReplyError():
             return unavailable("Redis does not answer; try again soon", "redis_unavailable")
         case DataError():

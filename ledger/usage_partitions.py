@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from ledger.database import Connection
-from ledger.periods import month_of
+from ledger.periods import Period, month_of
 
 _LOCK = 0x75736167  # "usag"
 # From the catalogue's rows: name lookups (to_regclass) may answer from before the lock was taken.
@@ -16,6 +16,17 @@ _ATTACHED = (
 def partition_name(instant: datetime) -> str:
     """`usage_YYYY_MM`."""
     return f"usage_{instant.astimezone(UTC):%Y_%m}"
+
+
+async def months(connection: Connection) -> list[Period]:
+    """The months that have a partition, in order."""
+    rows = await connection.fetch(
+        "select relname from pg_inherits join pg_class on pg_class.oid = inhrelid"
+        " where inhparent = 'usage'::regclass order by relname"
+    )
+    return [
+        month_of(datetime.strptime(row["relname"], "usage_%Y_%m").replace(tzinfo=UTC), "UTC") for row in rows
+    ]
 
 
 async def ensure_month(connection: Connection, instant: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ledger.archive.usage import NOWHERE, ArchivedUsage
 from ledger.database import Connection
 from ledger.pages import Position, Slice
 from ledger.records import Instant, Record, nano_text
@@ -55,8 +56,10 @@ class UsageRow(Record):
 _MONEY = {"cost_usd": "cost_nano_usd", "cost_eur": "cost_nano_eur", "price_eur": "price_nano_eur"}
 
 
-async def rows(connection: Connection, wanted: Filter, part: Slice) -> list[UsageRow]:
-    """Single records, the newest first."""
+async def rows(
+    connection: Connection, wanted: Filter, part: Slice, archive: ArchivedUsage = NOWHERE
+) -> list[UsageRow]:
+    """Single records, the newest first, also of months that are archived. Raises ArchiveUnavailable."""
     values: list[Any] = [*part.arguments]
     condition = wanted.condition(values)
     found = await connection.fetch(
@@ -65,7 +68,12 @@ async def rows(connection: Connection, wanted: Filter, part: Slice) -> list[Usag
         " order by occurred_at desc, request_id desc limit $3",
         *values,
     )
-    return [_row(dict(row)) for row in found]
+    since = found[-1]["occurred_at"] if len(found) == part.limit else None
+    made = [_row(dict(row)) for row in found]
+    if archived := await archive.newest(connection, wanted, part, since):
+        made += [_row(row) for row in archived]
+        made.sort(key=lambda row: row.position, reverse=True)
+    return made[: part.limit]
 
 
 def _row(row: dict[str, Any]) -> UsageRow:
@@ -74,5 +82,4 @@ def _row(row: dict[str, Any]) -> UsageRow:
     row["price"] = nano_text(row.pop("price_nano"))
     for name, column in _MONEY.items():
         row[name] = nano_text(row.pop(column))
-    del row["recorded_at"], row["place"], row["price_nano_tokens"]
-    return UsageRow.model_validate(row)
+    return UsageRow.model_validate({name: row[name] for name in UsageRow.model_fields})

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from ledger import rollups
+from ledger.archive.usage import NOWHERE, ArchivedUsage
 from ledger.database import Connection
 from ledger.records import Record, nano_text
 from ledger.usage import TOKENS
@@ -69,8 +70,12 @@ async def sums(
     *,
     limit: int,
     after: tuple[str, ...] | None = None,
+    archive: ArchivedUsage = NOWHERE,
 ) -> list[tuple[tuple[str, ...], UsageSum]]:
-    """Sums by group, each with its place in the list; in the order of the places, those after `after`."""
+    """Sums by group, each with its place in the list; in the order of the places, those after `after`.
+
+    Also of what is archived, where only hours that the span cuts are looked up. Raises ArchiveUnavailable.
+    """
     fields = [_GROUPS[key][0] for key in group_by]
     groups = ", ".join(f'({_GROUPS[key][2]}) collate "C" as g{n}' for n, key in enumerate(group_by))
     places = ", ".join(f"g{n}" for n in range(len(group_by)))
@@ -79,9 +84,9 @@ async def sums(
     later = ", ".join(f"${n + 2}::text" for n in range(len(group_by)))
     passed = f"({places}) > ({later})" if after is not None else f"coalesce({later}) is null"
     columns = dict.fromkeys(column for key in group_by if (column := _GROUPS[key][1]))
-    usage = rollups.source(
-        wanted, values, [*columns, "records", *_SUMMED], grain="hour" if "hour" in group_by else "span"
-    )
+    grain: rollups.Grain = "hour" if "hour" in group_by else "span"
+    cut = await archive.cut(connection, wanted, grain)
+    usage = rollups.source(wanted, values, [*columns, "records", *_SUMMED], grain=grain, besides=cut)
     found = await connection.fetch(
         f"select * from (select {groups}, sum(records)::numeric as requests, {amounts} from ({usage}) as used"
         f" group by {places}) grouped where {passed} order by {places} limit $1",

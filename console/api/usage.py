@@ -4,11 +4,11 @@ from typing import Annotated, get_args
 
 from pydantic import AfterValidator, Field
 
-from console.call import Call, Nothing, Operation
+from console.call import Call, Nothing, Operation, Services
 from console.inputs import Id, Moment, Text
 from console.paging import Page, PageQuery, cut, decode, page_of, slice_of
 from ledger import usage_rows, usage_sums
-from ledger.database import Pool, reading
+from ledger.database import reading
 from ledger.usage_filter import Filter
 from ledger.usage_rows import UsageRow
 from ledger.usage_sums import GroupKey, UsageSum
@@ -49,14 +49,14 @@ class UsageQuery(MyUsageQuery):
 
 
 async def find(call: Call[Nothing, UsageQuery]) -> UsagePage:
-    return await _find(call.services.pool, call.query, call.query.organization)
+    return await _find(call.services, call.query, call.query.organization)
 
 
 async def mine(call: Call[Nothing, MyUsageQuery]) -> UsagePage:
-    return await _find(call.services.pool, call.query, call.caller.organization.id)
+    return await _find(call.services, call.query, call.caller.organization.id)
 
 
-async def _find(pool: Pool, query: MyUsageQuery, organization_id: str | None) -> UsagePage:
+async def _find(services: Services, query: MyUsageQuery, organization_id: str | None) -> UsagePage:
     wanted = Filter(
         start=query.start,
         end=query.end,
@@ -66,12 +66,14 @@ async def _find(pool: Pool, query: MyUsageQuery, organization_id: str | None) ->
         member_id=query.member,
         model=query.model,
     )
-    async with reading(pool) as connection:
+    async with reading(services.pool) as connection:
         if not query.groups:
-            rows = await usage_rows.rows(connection, wanted, slice_of(query))
+            rows = await usage_rows.rows(connection, wanted, slice_of(query), services.archive)
             return page_of(Page[UsageRow], rows, query, lambda row: (row.timestamp, row.request_id))
         after = None if query.cursor is None else decode(query.cursor, len(query.groups))
-        sums = await usage_sums.sums(connection, wanted, query.groups, limit=query.limit + 1, after=after)
+        sums = await usage_sums.sums(
+            connection, wanted, query.groups, limit=query.limit + 1, after=after, archive=services.archive
+        )
     kept, cursor = cut(sums, query.limit, lambda pair: pair[0])
     return Page[UsageSum](data=[total for _, total in kept], next_cursor=cursor)
 
