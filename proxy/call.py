@@ -1,32 +1,27 @@
 """An admitted request: forwarded, relayed, settled."""
 
 import asyncio
-from datetime import datetime
 from time import monotonic
 from typing import Final
-from urllib.parse import quote
 
 from proxy.errors import Refusal, unavailable
 from proxy.house import House
 from proxy.identity.principal import Principal
-from proxy.life import Action, Actions, Life
+from proxy.life import Action, Actions, Life, State
 from proxy.meter.answer import begins_stream
 from proxy.meter.chunk_filter import ChunkFilter
-from proxy.offer import body_for
-from proxy.ownership.listing import Listing
 from proxy.quota.admission import Admitted
-from proxy.realtime.opening import Opening
 from proxy.reckoning import Reckoning
 from proxy.relay.asgi import Message, Scope, Send, closing, send_error
 from proxy.relay.client import client_of
 from proxy.relay.head import answer_headers, content_encoding, is_event_stream, our_headers
 from proxy.relay.inflow import Inflow
 from proxy.relay.outbox import Outbox
+from proxy.sending import Exchange, Sending
 from proxy.ticket import Ticket
-from proxy.upstream.exchange import Sink
 from proxy.upstream.failure import UpstreamFailure
 from proxy.upstream.forwarding import Forwarding
-from proxy.upstream.request import Body, Header, Streamed
+from proxy.upstream.request import Header
 from proxy.upstream.route import refusal_for
 
 _BODILESS: Final = (204, 304)
@@ -62,7 +57,7 @@ class Call:
         self._send = send
         self._inflow = inflow
         self._outbox = Outbox(asyncio.get_running_loop())
-        self._exchange: Forwarding | Listing | Opening | None = None
+        self._exchange: Exchange | None = None
         self._filter: ChunkFilter | None = None
         self._reckoning = Reckoning(house, ticket, admitted)
         self._kind_known = False
@@ -74,6 +69,8 @@ class Call:
         self._cut = False
         self._paused = False
         self._idle = False
+        self._begun = False
+        self._handed = False
         self._client = client_of(scope)
 
     @property
@@ -148,6 +145,8 @@ class Call:
         try:
             self._flush()
             self._reckoning.ends()
+            if not self._reckoning.brings_objects:
+                self._answer_whole()
         finally:
             self._act(self._life.answer_ended())
 
@@ -187,48 +186,8 @@ class Call:
         self._outbox.wake()
 
     def _forward(self) -> None:
-        asked, granted = self.ticket.asked, self.admitted.output
-        if asked.endpoint.lists:
-            self._exchange = Listing(
-                self._scope["query_string"],
-                self._forward_query,
-                self._own,
-                self._newest,
-                self,
-                asked.endpoint.lists,
-                bodiless=self._scope["method"] == "HEAD",
-            )
-            return
-        if asked.endpoint.opens is not None:
-            self._exchange = Opening(self._house, self.ticket, self._forward_opening, self)
-            return
-        body: Body = None
-        if self._inflow is not None:
-            body = Streamed(self._inflow, self._inflow.length)
-        elif asked.endpoint.takes_body:
-            body, self._asked_for_usage = body_for(asked, granted, self.ticket.offer.demand)
-        self._exchange = self._house.route.forward(self._scope, asked, body, self.ticket.ways, self)
-
-    def _forward_opening(self, sink: Sink) -> Forwarding:
-        asked, given = self.ticket.asked, self.ticket.given
-        secret = None if given is None else given.secret
-        return self._house.route.forward(self._scope, asked, asked.body, self.ticket.ways, sink, secret)
-
-    def _forward_query(self, identifier: str, query: bytes, sink: Sink) -> Forwarding:
-        path = self._scope["raw_path"].partition(b"?")[0]
-        if identifier:
-            path += b"/" + quote(identifier, safe="").encode()
-        scope = {**self._scope, "method": "GET", "raw_path": path, "query_string": query}
-        return self._house.route.forward(scope, self.ticket.asked, None, self.ticket.ways, sink)
-
-    async def _own(self, ids: list[str]) -> set[str]:
-        return set(await self._house.register.owned(self.principal, self.ticket.project_id, ids))
-
-    async def _newest(self, before: datetime, most: int) -> list[str]:
-        lists = self.ticket.asked.endpoint.lists
-        assert lists is not None
-        register = self._house.register
-        return await register.newest(self.principal, self.ticket.project_id, lists.kind, before, most)
+        sending = Sending(self._house, self.ticket, self._scope, self._inflow)
+        self._exchange, self._asked_for_usage = sending.begin(self.admitted.output, self)
 
     def _settle(self) -> None:
         assert self._life.outcome is not None
@@ -254,35 +213,42 @@ class Call:
             self._paused = True
             self._exchange.pause()
 
+    def _answer_whole(self) -> None:
+        """An answer that has come before any of it was handed over goes at once: before it is settled, and without a
+        turn of this call's task. What it brings must be the caller's first, so such an answer waits for that."""
+        if self._head is None or self._begun or self._life.state is not State.RELAYING:
+            return
+        if self._client.answer(self._reckoning.status, self._headers(self._head), self._outbox.peek()):
+            self._begun = self._handed = True
+
     def _flush(self) -> None:
         if self._filter is not None:
             self._put(self._filter.flush())
 
     async def _hand_over(self) -> None:
-        begun = False
         while True:
-            if self._life.outcome == "client_gone":
+            if self._life.outcome == "client_gone" or self._handed:
                 return
-            if self._error is not None and not begun:
+            if self._error is not None and not self._begun:
                 ours = our_headers(self.ticket, self.admitted)
                 await send_error(self._hand, self._error, [*ours, *closing(self._scope["headers"])])
                 return
             data, ended, cut = self._outbox.take(), self._ended, self._cut
-            if self._head is not None and not begun:
-                headers = [*self._head, *our_headers(self.ticket, self.admitted)]
-                if ended and self._client.answer(self._reckoning.status, headers, data):
-                    return
-                begun = True
-                await self._start(headers)
+            if self._head is not None and not self._begun:
+                self._begun = True
+                await self._start(self._headers(self._head))
             if data or ended:
                 await self._pass_on(data, ended)
             if ended or cut:
                 return
             if not data:
                 # Pieces of a stream go without a turn of this task, as long as the client takes them.
-                self._idle = begun
+                self._idle = self._begun
                 await self._outbox.changed()
                 self._idle = False
+
+    def _headers(self, head: list[Header]) -> list[Header]:
+        return [*head, *our_headers(self.ticket, self.admitted)]
 
     async def _start(self, headers: list[Header]) -> None:
         await self._hand(

@@ -64,6 +64,11 @@ class Reckoning:
         self._decoder: Decoder | None = None
         self._unreadable = False
 
+    @property
+    def brings_objects(self) -> bool:
+        """Whether the answer may bring objects, which are entered as the caller's when it ends."""
+        return self._finds is not None
+
     def begins(self, status: int, encoding: bytes, upstream: str) -> None:
         """The head has come from `upstream`; `encoding` is its Content-Encoding, empty for none."""
         self.status = status

@@ -40,6 +40,10 @@ class Outbox:
         finally:
             self._changed = None
 
+    def peek(self) -> bytes:
+        """As `take`, and all goes on waiting."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
     def take(self) -> bytes:
         """All that waits, in one piece."""
         if len(self._pieces) == 1:
