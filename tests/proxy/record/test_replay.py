@@ -15,12 +15,14 @@ from ledger.migrations import migrate
 from ledger.rating import Tariff
 from ledger.usage import Usage
 from ledger.usage_record import UsageRecord
+from proxy.deferred import work
 from proxy.deferred.work import Work
 from proxy.pipeline import RedisPipeline
 from proxy.quota import keys, settlement
 from proxy.quota.admission import question
 from proxy.quota.amounts import NOTHING, Amounts, Demand, Hold
 from proxy.quota.calendar import Span
+from proxy.quota.clock import milliseconds
 from proxy.quota.limits import Scope
 from proxy.quota.scopes import Scopes
 from proxy.quota.scripts import Scripts
@@ -220,6 +222,14 @@ async def test_work_that_goes_on_is_told_once_and_its_settlement_counts_once(
     await stage.replay.settle([standing(), settled()])
     assert ((await stage.counted())[:2], await stage.waiting()) == ((1, 42), 0)
     assert await stage.pool.fetch("select * from deferred_call") == []
+
+
+async def test_work_that_is_told_after_it_was_charged_is_not_looked_at_again(stage: Stage) -> None:
+    told = replace(standing().work, at_ms=milliseconds(NOW))
+    for number, payload in enumerate((form.write(RECORD), work.write(told))):
+        entry = Entry(keys.stream(PARTITION), f"{number}-1", payload)
+        await Batches(stage.pool).store(decode([entry], NOW))
+    assert await stage.pool.fetchval("select count(*) from deferred_call") == 0
 
 
 async def test_work_whose_hold_redis_lost_is_told_all_the_same(stage: Stage) -> None:
