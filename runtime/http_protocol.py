@@ -78,7 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
+            if self._upgrading:
                 self._stop_waiting()
                 if self._idle:
                     self.handle_websocket_upgrade()
