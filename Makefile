@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests loadtests
 
-.PHONY: run test conservation bench guard soak test-keycloak lint format prices setup setup-dev lock clean
+.PHONY: run test conservation bench guard soak state test-keycloak lint format prices setup setup-dev lock clean
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)
@@ -37,6 +37,10 @@ guard: setup-dev
 # Whether memory stays flat under a load of ten minutes. ARGS="--minutes 60" is longer.
 soak: setup-dev
 	@$(BIN)/python -m loadtests.soak $(ARGS)
+
+# Whether a call costs more where the ledger is full; takes minutes and 6 GB. ARGS="--usage 1000000" is smaller.
+state: setup-dev
+	@$(BIN)/python -m loadtests.state $(ARGS)
 
 lint: setup-dev
 	@$(BIN)/ruff format --check .

@@ -3,11 +3,8 @@
 Afterwards calls are made at a steady rate, with a backlog that is drained meanwhile and without, in turn.
 """
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -16,7 +13,7 @@ from loadtests.drain.backlog import fill, waiting
 from loadtests.stand.cores import Cores, divide, move, starting_on
 from loadtests.stand.errors import StandError
 from loadtests.stand.load import Load, Seen, Wish, without_errors
-from loadtests.stand.processes import cpu_seconds, descendants
+from loadtests.stand.processes import cpu_seconds, descendants, standing_still
 from loadtests.stand.product import Product, Tenant, product
 from loadtests.stand.programs import compiled
 from loadtests.stand.stores import Stores, stores
@@ -78,7 +75,7 @@ def _drained(servers: Stores, running: Product, tenant: Tenant, cores: Cores, re
         "redis": lambda: [servers.redis] if servers.redis else [],
     }
     (drain,) = running.pids("drain")
-    with _standing_still(drain):
+    with standing_still(drain):
         fill(servers.redis_url, tenant, records)
         move(drain, cores.measured)
         before = {name: cpu_seconds(pids()) for name, pids in parts.items()}
@@ -102,7 +99,7 @@ def _beside(
         _wait(lambda: waiting(servers.redis_url) == 0)
         quiet.append(without_errors(load.run(tenant.target, _CALLS)))
         _wait(lambda: waiting(servers.redis_url) == 0)
-        with _standing_still(drain):
+        with standing_still(drain):
             fill(servers.redis_url, tenant, int(_BACKLOG_PER_SECOND * (_CALLS.seconds + _CALLS.warm)))
         draining.append(without_errors(load.run(tenant.target, _CALLS)))
         if not waiting(servers.redis_url):
@@ -113,15 +110,6 @@ def _beside(
 
 def _calls(seen: list[Seen]) -> Calls:
     return Calls(median(each.took.p50 for each in seen), median(each.took.p99 for each in seen))
-
-
-@contextmanager
-def _standing_still(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def _wait(over: Callable[[], bool]) -> None:

@@ -75,9 +75,32 @@ def _soak(told: Mapping[str, Any], _folder: Path) -> str:
     return f"{load}\n\n{table(['part', 'MB', 'at most', 'MB an hour', '95 % within'], rows)}"
 
 
+def _state(told: Mapping[str, Any], _folder: Path) -> str:
+    size, empty, full = told["size"], told["empty"], told["full"]
+    there = (
+        f"{size['organizations']:,} organizations, {size['api_keys']:,} API keys, {size['usage']:,} usage rows: "
+        f"{told['gigabytes']:.1f} GB."
+    )
+    names = {
+        "ready": "start to ready, s",
+        "rate": "calls/s at 64 clients",
+        "p50": "p50 at one client, ms",
+        "proxy_cpu": "proxy CPU us/call",
+        "redis_cpu": "redis CPU us/call",
+        "drain_rate": "records/s into Postgres",
+        "resident_mb": "proxy MB",
+    }
+    rows = [
+        [title, number(empty[name]), number(full[name]), f"{full[name] / empty[name] - 1:+.1%}"]
+        for name, title in names.items()
+    ]
+    return f"{there}\n\n{table(['', 'empty', 'full', 'difference'], rows)}"
+
+
 _SECTIONS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any], Path], str]]]] = {
     "bench": ("Beside its peers", _speed),
     "workers": ("More workers", _workers),
     "drain": ("Records into Postgres", _drain),
     "soak": ("Memory", _soak),
+    "state": ("A full ledger beside an empty one", _state),
 }

@@ -1,12 +1,13 @@
 /* load -p PORT -b BODY [-c CLIENTS] [-d SECONDS] [-w WARM] [-r CALLS_PER_SECOND] [-g SPREAD] [-t TIMEOUT] [-u PATH]
-        [-s] [-H "Name: value"]...
+        [-s] [-H "Name: value"]... [-k KEYS]
 
    HTTP/1.1 clients on 127.0.0.1, each one call after the other on a connection that is kept. -s: the answers are streams
    of server-sent events, of which upstream.c marked the chunks with its time. -r: calls begin at that rate together,
    whether others are answered or not; how long one took is counted from when it should have begun. -g spreads the first
-   calls over so many seconds. Prints a line when WARM seconds are over and measuring begins, and the figures, in
+   calls over so many seconds. -k: a file of API keys, a line each, that calls take in turn. Prints a line when WARM seconds are over and measuring begins, and the figures, in
    milliseconds, as a second line of JSON. */
 #define _GNU_SOURCE
+#include "asked.h"
 #include "clock.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,18 +31,15 @@ struct client {
     enum part part;
     size_t sent, left, head_length, tail_length;
     uint64_t start, last;
+    const struct request *asked;
     char head[8192], tail[KEPT];
 };
 
-static int port, clients = 1, streams, timeout = 60, epoll;
-static double seconds = 3, warm = 1, rate, spread;
-static const char *path = "/v1/chat/completions";
-static char *request;
-static size_t request_length;
+static int epoll;
 static uint64_t from, until;
 static struct client *all;
 static struct histogram took, first, relayed;
-static uint64_t calls, calls_in_all, chunks, bytes, refused, broken, expired, stalls;
+static unsigned long calls, calls_in_all, chunks, bytes, refused, broken, expired, stalls;
 static char reason[200];
 
 static int measured(uint64_t t) { return t >= from && t < until; }
@@ -59,6 +57,13 @@ static void hang_up(struct client *c)
     c->fd = -1;
 }
 
+static int watch(struct client *c, int action, int writing)
+{
+    struct epoll_event e = {.events = writing ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = c};
+    c->writing = writing;
+    return !epoll_ctl(epoll, action, c->fd, &e);
+}
+
 static int dial(struct client *c)
 {
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
@@ -67,9 +72,7 @@ static int dial(struct client *c)
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(c->fd, (struct sockaddr *)&where, sizeof where) && errno != EINPROGRESS) return 0;
-    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
-    c->writing = 1;
-    return !epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
+    return watch(c, EPOLL_CTL_ADD, 1);
 }
 
 static void done(struct client *c, int well)
@@ -97,27 +100,22 @@ static void fail(struct client *c, const char *text, int number)
 
 static void push(struct client *c)
 {
-    while (c->busy && c->sent < request_length) {
-        ssize_t n = write(c->fd, request + c->sent, request_length - c->sent);
+    while (c->busy && c->sent < c->asked->length) {
+        ssize_t n = write(c->fd, c->asked->bytes + c->sent, c->asked->length - c->sent);
         if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) {
-            struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
-            if (!c->writing) epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
-            c->writing = 1;
+            if (!c->writing) watch(c, EPOLL_CTL_MOD, 1);
             return;
         }
         if (n < 0) { fail(c, "writing failed with error", errno); return; }
         c->sent += (size_t)n;
     }
-    if (c->busy && c->writing) {
-        struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
-        epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
-        c->writing = 0;
-    }
+    if (c->busy && c->writing) watch(c, EPOLL_CTL_MOD, 0);
 }
 
 static void begin(struct client *c, uint64_t intended)
 {
     c->start = intended;
+    c->asked = next_request();
     c->last = now();
     c->busy = 1;
     c->begun = c->ended = c->closing = c->status = 0;
@@ -173,13 +171,6 @@ static void read_head(struct client *c)
     if (c->part == LENGTH && !c->left) done(c, 1);
 }
 
-/* A line of the head, of a chunk's size, or of the trailers, byte by byte into `head`. Whether it is complete. */
-static int line(struct client *c, char byte)
-{
-    if (c->head_length + 1 < sizeof c->head) c->head[c->head_length++] = byte;
-    return byte == '\n';
-}
-
 static void feed(struct client *c, const char *data, size_t length, uint64_t t)
 {
     if (measured(t)) bytes += length;
@@ -200,7 +191,8 @@ static void feed(struct client *c, const char *data, size_t length, uint64_t t)
         }
         char byte = *data++;
         length--;
-        if (!line(c, byte)) continue;
+        if (c->head_length + 1 < sizeof c->head) c->head[c->head_length++] = byte;
+        if (byte != '\n') continue; /* of the head, of a chunk's size, or of the trailers */
         if (c->part == HEAD) {
             if (c->head_length >= 4 && !memcmp(c->head + c->head_length - 4, "\r\n\r\n", 4)) read_head(c);
             continue;
@@ -287,41 +279,11 @@ static void run(uint64_t began)
     }
 }
 
-static void prepare(const char *file, const char *headers)
-{
-    FILE *opened = fopen(file, "rb");
-    if (!opened) { perror(file); exit(1); }
-    static char content[1 << 20];
-    size_t length = fread(content, 1, sizeof content, opened);
-    fclose(opened);
-    request = malloc(length + strlen(headers) + 1024);
-    int head = sprintf(request, "POST %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\ncontent-type: application/json\r\n%s"
-                       "content-length: %zu\r\n\r\n", path, port, headers, length);
-    memcpy(request + head, content, length);
-    request_length = (size_t)head + length;
-}
-
 int main(int count, char **words)
 {
-    static char headers[4096];
-    const char *file = NULL;
-    for (int option; (option = getopt(count, words, "p:b:c:d:w:r:g:t:u:sH:")) != -1;) switch (option) {
-        case 'p': port = atoi(optarg); break;
-        case 'b': file = optarg; break;
-        case 'c': clients = atoi(optarg); break;
-        case 'd': seconds = atof(optarg); break;
-        case 'w': warm = atof(optarg); break;
-        case 'r': rate = atof(optarg); break;
-        case 'g': spread = atof(optarg); break;
-        case 't': timeout = atoi(optarg); break;
-        case 'u': path = optarg; break;
-        case 's': streams = 1; break;
-        case 'H': snprintf(headers + strlen(headers), sizeof headers - strlen(headers), "%s\r\n", optarg); break;
-        default: return 2;
-    }
-    if (!port || !file || clients < 1) { fprintf(stderr, "load: -p PORT and -b BODY are needed\n"); return 2; }
+    read_options(count, words);
     signal(SIGPIPE, SIG_IGN);
-    prepare(file, headers);
+    prepare();
     epoll = epoll_create1(0);
     all = calloc((size_t)clients, sizeof *all);
     for (int i = 0; i < clients; i++) all[i].fd = -1;
@@ -329,11 +291,9 @@ int main(int count, char **words)
     from = began + (uint64_t)(warm * SECOND);
     until = from + (uint64_t)(seconds * SECOND);
     run(began);
-    printf("{\"seconds\": %.3f, \"calls\": %llu, \"calls_in_all\": %llu, \"chunks\": %llu, \"bytes\": %llu, "
-           "\"refused\": %llu, \"broken\": %llu, \"expired\": %llu, \"stalls\": %llu, \"reason\": \"%s\"", seconds,
-           (unsigned long long)calls, (unsigned long long)calls_in_all, (unsigned long long)chunks,
-           (unsigned long long)bytes, (unsigned long long)refused, (unsigned long long)broken,
-           (unsigned long long)expired, (unsigned long long)stalls, reason);
+    printf("{\"seconds\": %.3f, \"calls\": %lu, \"calls_in_all\": %lu, \"chunks\": %lu, \"bytes\": %lu, \"refused\": %lu, "
+           "\"broken\": %lu, \"expired\": %lu, \"stalls\": %lu, \"reason\": \"%s\"", seconds, calls, calls_in_all, chunks,
+           bytes, refused, broken, expired, stalls, reason);
     print_histogram("took", &took);
     print_histogram("first", &first);
     print_histogram("relayed", &relayed);

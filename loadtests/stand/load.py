@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
@@ -106,31 +106,42 @@ class Seen:
 
 @dataclass(frozen=True)
 class Target:
-    """Who is called: a port of 127.0.0.1."""
+    """Who is called: a port of 127.0.0.1. Calls take the API `keys` in turn, if there are any."""
 
     port: int
     headers: Mapping[str, str] = field(default_factory=dict)
+    keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Load:
-    """`program` is the compiled one; `folder` takes the body that is sent."""
+    """`program` is the compiled one; `folder` takes what it reads."""
 
     program: Path
     folder: Path
 
     def run(self, target: Target, wish: Wish, measuring: Callable[[], None] = lambda: None) -> Seen:
         """Blocks for as long as the wish says. `measuring` is called when the warm part is over. Raises StandError."""
-        content = wish.body()
-        body = self.folder / f"body-{hashlib.sha256(content).hexdigest()[:16]}.json"
-        body.write_bytes(content)
         words = [
-            *("-p", target.port, "-b", body, "-c", wish.clients, "-d", wish.seconds, "-w", wish.warm),
+            *(
+                "-p",
+                target.port,
+                "-b",
+                self._file(wish.body()),
+                "-c",
+                wish.clients,
+                "-d",
+                wish.seconds,
+                "-w",
+                wish.warm,
+            ),
             *("-r", wish.rate, "-g", wish.spread, "-t", wish.silence),
             *(["-s"] if wish.pace is not None else []),
         ]
         for name, value in target.headers.items():
             words += ["-H", f"{name}: {value}"]
+        if target.keys:
+            words += ["-k", self._file("\n".join(target.keys).encode())]
         with subprocess.Popen(
             [str(self.program), *map(str, words)], stdout=subprocess.PIPE, text=True
         ) as process:
@@ -144,6 +155,11 @@ class Load:
         if process.returncode != 0 or not told:
             raise StandError(f"the load ended with {process.returncode}")
         return Seen.read(told)
+
+    def _file(self, content: bytes) -> Path:
+        path = self.folder / f"load-{hashlib.sha256(content).hexdigest()[:16]}"
+        path.write_bytes(content)
+        return path
 
 
 def without_errors(seen: Seen) -> Seen:

@@ -1,8 +1,10 @@
 """What programs use of the machine, read from /proc. A program that has ended meanwhile counts for nothing."""
 
 import os
+import signal
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +50,16 @@ def resident_bytes(pids: Iterable[int]) -> int:
     """Memory that lies in RAM; pages that several share count for each."""
     told = (_read(_PROC / str(pid) / "statm") for pid in pids)
     return sum(int(text.split()[1]) * _PAGE for text in told if text)
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """The program does nothing meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _read(path: Path) -> str | None:

@@ -41,6 +41,7 @@ class Tenant:
 
     organization_id: str
     key_id: str
+    key: str
     target: Target
 
 
@@ -95,7 +96,7 @@ class Product:
             ask("PUT", f"/organizations/{organization['id']}/subscription", plan_id=plan["id"])
             key = ask("POST", f"/organizations/{organization['id']}/keys", name="key")
         target = Target(self.port, {"authorization": f"Bearer {key['key']}"})
-        return Tenant(organization["id"], key["id"], target)
+        return Tenant(organization["id"], key["id"], key["key"], target)
 
 
 @contextmanager

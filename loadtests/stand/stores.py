@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,8 +39,8 @@ class Stores:
 
 
 @contextmanager
-def stores(*, durable: bool) -> Iterator[Stores]:
-    """Servers that run. To be called by the main thread: they end with it."""
+def stores(*, durable: bool, postgres_options: Sequence[str] = ()) -> Iterator[Stores]:
+    """Servers that run; the options are the embedded Postgres'. To be called by the main thread: they end with it."""
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="tk-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -51,7 +51,8 @@ def stores(*, durable: bool) -> Iterator[Stores]:
             engine = Postgres(folder)
             engine.prepare()
             stack.callback(engine.release)
-            postgres = _started(stack, engine.program())
+            program = engine.program()
+            postgres = _started(stack, replace(program, argv=[*program.argv, *postgres_options]))
             asyncio.run(engine.create_database())
             database_url = engine.url()
         if not redis_url:

@@ -1,0 +1,1 @@
+"""Whether a call costs more where there is much in the ledger."""
