@@ -19,7 +19,7 @@ def party(party: Party, writing: Writing, *, home: str | None) -> dict[str, obje
 
 
 def _address(address: Address, writing: Writing, home: str | None) -> Iterator[str]:
-    yield from (line for line in address.lines if line.strip())
+    yield from address.lines
     if address.country in _CITY_FIRST:
         yield f"{address.city} {address.postal_code}"
     else:

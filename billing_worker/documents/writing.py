@@ -44,17 +44,25 @@ class Writing:
         return self._number(rate, "#,##0.00######")
 
     def day(self, day: date) -> str:
-        written = format_date(day, "long", self._locale)
-        return f"1er{written[1:]}" if self._locale.language == "fr" and day.day == 1 else written
+        return self._day(day, "d MMMM y")
 
     def short_day(self, day: date) -> str:
         return format_date(day, "dd/MM/yyyy", self._locale)
 
     def span(self, first: date, last: date) -> str:
-        return self.labels.span.format(first=self.day(first), last=self.day(last))
+        """Of days that both belong to it; a month or a year that they share is said once."""
+        if first.year != last.year or first == last:
+            pattern = "d MMMM y"
+        else:
+            pattern = "d" if first.month == last.month else "d MMMM"
+        return self.labels.span.format(first=self._day(first, pattern), last=self.day(last))
 
     def country(self, code: str) -> str:
         return str(self._locale.territories.get(code, code))
+
+    def _day(self, day: date, pattern: str) -> str:
+        written = format_date(day, pattern, self._locale)
+        return f"1er{written[1:]}" if self._locale.language == "fr" and day.day == 1 else written
 
     def _number(self, number: Decimal | int, pattern: str) -> str:
         return _widened(format_decimal(number, pattern, self._locale))

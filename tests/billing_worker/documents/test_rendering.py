@@ -133,7 +133,7 @@ def test_a_pdf_says_when_it_was_issued_and_by_whom() -> None:
             [
                 "Facture",
                 "2 avril 2026",
-                "du 1er mars 2026 au 31 mars 2026",
+                "du 1er au 31 mars 2026",
                 "SIRET 55210055400013",
                 "N° TVA FR44732829320",
                 "RCS Paris 732 829 320",
@@ -171,7 +171,7 @@ def test_what_must_be_said_is_printed(issued: Invoice, said: list[str]) -> None:
 def test_a_late_line_is_printed_with_its_own_dates() -> None:
     february = month_of(datetime(2026, 2, 15, tzinfo=UTC), PARIS)
     (text,) = texts(render(invoice([usage_line(period=february), usage_line()])).pdf)
-    assert text.count("du 1er février 2026 au 28 février 2026") == 1
+    assert text.count("du 1er au 28 février 2026") == 1
 
 
 def test_a_draft_is_marked_and_asks_for_nothing() -> None:
