@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["xsd", "en16931", "fr-ctc", "sums", "pdf", "validator"]
-"""The schema; the rules of EN 16931; those of France; our own of sums and of PDFs; that nobody could say."""
+Source = Literal["xsd", "en16931", "fr-ctc", "sums", "law", "pdf", "validator"]
+"""The schema; the rules of EN 16931; those of France; ours of sums, of the law and of PDFs; that nobody could say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from billing_worker.documents import pdf_structure, sums
+from billing_worker.documents import duties, pdf_structure, sums
 from billing_worker.documents.document import Document
 from billing_worker.documents.facts import XmlError, parse
 from billing_worker.documents.finding import Finding
@@ -68,7 +68,7 @@ class Validator:
             facts = parse(document.xml)
         except XmlError as error:
             return [Finding("xsd", "XML", str(error))]
-        found = [*sums.findings(facts), *pdf_structure.findings(document)]
+        found = [*sums.findings(facts), *duties.findings(facts), *pdf_structure.findings(document)]
         try:
             official = await self._ask(document.xml, french=facts.seller.country == "FR")
             found += [each for each in official if facts.buyer.siren or each.rule not in _OF_KNOWN_BUSINESSES]
