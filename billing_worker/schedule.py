@@ -21,6 +21,7 @@ from billing_worker.jobs.closing import closing
 from billing_worker.jobs.drafts import drafts
 from billing_worker.jobs.exchange_rates import exchange_rates
 from billing_worker.jobs.expiries import expiries
+from billing_worker.jobs.insights import insights
 from billing_worker.jobs.invoice_check import invoice_check
 from billing_worker.jobs.job_history import job_history
 from billing_worker.jobs.overdue import overdue
@@ -50,6 +51,7 @@ JOBS: Mapping[str, Job] = MappingProxyType(
         "quota_warnings": Job(Every(timedelta(minutes=5)), quota_warnings),
         "rollups": Job(Cron("30 1 * * *"), rollups, bound=timedelta(hours=1)),
         "storage": Job(Cron("0 4 * * *"), storage),
+        "insights": Job(Cron("30 5 * * *"), insights, bound=timedelta(hours=2)),
         "report_schedules": Job(Cron("5 * * * *"), report_schedules, bound=timedelta(minutes=50)),
         "send_notices": Job(Every(timedelta(minutes=1)), send_notices),
     }

@@ -10,7 +10,9 @@ from ledger.database import Connection
 from ledger.periods import Period, days_in
 from ledger.usage_filter import Filter
 
-Dimension = Literal["day", "hour", "organization_id", "project_id", "key_id", "model", "endpoint", "upstream"]
+Dimension = Literal[
+    "day", "hour", "organization_id", "project_id", "key_id", "model", "endpoint", "upstream", "stream"
+]
 """Days are those of the calendar asked for, hours those of UTC."""
 
 _SECONDS = 20.0
@@ -28,6 +30,7 @@ _GROUPS: Final[dict[Dimension, str]] = {
     "model": "model",
     "endpoint": "endpoint",
     "upstream": "upstream",
+    "stream": "stream",
 }
 
 

@@ -3,7 +3,8 @@
 Each day is foreseen from those before it, and compared: its error is measured against the usual size of such errors
 (1.4826 times their median), taken as at least a tenth of what was foreseen. Five times that is unusual, in either
 direction. A day that is unusual counts as foreseen for the days after it, so that one peak does not hide the next or
-make plain days look unusual; after three in a row in one direction the new level is taken as the usual one.
+make plain days look unusual; after three in a row in one direction the level
+is taken to have changed: what was before is scaled to it.
 """
 
 from collections.abc import Sequence
@@ -50,10 +51,20 @@ def anomalies(history: Sequence[float], *, least: float = 0.0) -> list[Anomaly]:
         found.append(Anomaly(place, seen, expected, score))
         row = [*row, place] if not row or found[-2].score * score > 0 else [place]
         cleaned.append(expected)
-        if len(row) >= _NEW_LEVEL:
+        if len(row) == _NEW_LEVEL:
+            factor = _new_level([each for each in found if each.place in row])
+            cleaned = [value * factor for value in cleaned]
+            errors = [error * factor for error in errors]
             for known in row:
                 cleaned[known] = history[known]
+            row = []
     return found
+
+
+def _new_level(days: Sequence[Anomaly]) -> float:
+    """How much larger the new level is than the old; the week keeps its shape."""
+    expected = sum(day.expected for day in days)
+    return sum(day.seen for day in days) / expected if expected > _NOTHING else 1.0
 
 
 def _score(seen: float, expected: float, errors: Sequence[float], least: float) -> float | None:
