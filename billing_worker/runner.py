@@ -98,7 +98,9 @@ class Runner:
                 await asyncio.wait({work}, timeout=CANCEL_SECONDS)
         if late:
             if not work.done():
-                log.error("the job %s does not end although it was cut off", work)
+                log.error("%s does not end although it was cut off", job.work)
+            elif not work.cancelled() and (error := work.exception()) is not None:
+                log.warning("%s failed while it was cut off", job.work, exc_info=error)
             if cut.reason is not None:
                 return Ended("abandoned", cut.reason)
             return Ended("timeout", TimeoutError(f"it took longer than {job.bound}"))
@@ -174,5 +176,7 @@ class Runner:
 def _short(report: Report | None) -> dict[str, Any] | None:
     if report is None:
         return None
-    size = len(orjson.dumps(dict(report)))
-    return dict(report) if size <= _LONGEST_REPORT else {"left_out_bytes": size}
+    # A report that cannot be written down must not make a failure of work that is done.
+    written = orjson.dumps(dict(report), default=str)
+    short: dict[str, Any] = orjson.loads(written)
+    return short if len(written) <= _LONGEST_REPORT else {"left_out_bytes": len(written)}

@@ -27,6 +27,13 @@ from ledger.jobs import JobEntry
 
 _END_SECONDS = CANCEL_SECONDS + RECORD_SECONDS + 2.0
 
+_KEEPALIVE = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""Postgres gives up the session, and with it the locks, of a machine that went without a word."""
+
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +66,7 @@ class Worker:
             database_url,
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
-            server_settings={"application_name": "tollkeeper worker queue", "timezone": "UTC"},
+            server_settings={"application_name": "tollkeeper worker queue", "timezone": "UTC", **_KEEPALIVE},
         )
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())

@@ -116,9 +116,10 @@ async def latest(connection: Connection) -> dict[str, JobRun]:
 async def forget(connection: Connection, before: datetime, *, most: int) -> int:
     """Deletes ended runs from before this time, and all but the newest `most` of each job; gives how many."""
     count = await connection.fetchval(
-        "with gone as (delete from job_run where ended_at is not null and (started_at < $1 or id <="
-        " (select other.id from job_run other where other.job = job_run.job order by id desc offset $2 limit 1))"
-        " returning 1) select count(*) from gone",
+        "with names as (select distinct job as name from job_run), bounds as (select name, (select id from job_run"
+        " where job = name order by id desc offset $2 limit 1) as last from names), gone as (delete from job_run"
+        " using bounds where job = name and ended_at is not null and (started_at < $1 or id <= last) returning 1)"
+        " select count(*) from gone",
         *(before, most),
         timeout=60,
     )

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -73,6 +74,19 @@ async def test_a_job_that_takes_too_long_is_ended(settings: Settings, pool: Pool
         with pytest.raises(JobTimeoutError):
             await run_once(settings, "work", AT, jobs=jobs)
     assert [run.outcome for run in await runs(pool, "work")] == ["timeout", "timeout"]
+
+
+async def test_a_report_that_is_too_long_or_odd_fails_no_run(settings: Settings, pool: Pool) -> None:
+    async def long(_: Context, __: datetime) -> Report:
+        return {"names": ["x" * 100] * 100}
+
+    async def odd(_: Context, __: datetime) -> Report:
+        return {"price": Decimal("1.50")}  # type: ignore[dict-item]
+
+    for name, work in (("long", long), ("odd", odd)):
+        await run_once(settings, name, AT, jobs={name: Job(HOURLY, work)})
+    assert [run.report for run in await runs(pool, "long")] == [{"left_out_bytes": 10311}]
+    assert [run.report for run in await runs(pool, "odd")] == [{"price": "1.50"}]
 
 
 async def test_what_a_run_by_hand_raises_comes_out_and_is_written_down_without_secrets(
