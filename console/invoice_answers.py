@@ -1,10 +1,13 @@
 """An invoice as the API shows it."""
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from console.call import Services
+from billing_worker.invoicing.usage_days import usage_days
+from console.call import Input, Services
 from console.file import File
 from ledger import invoices, receivables
 from ledger.database import Connection, reading
@@ -51,6 +54,10 @@ class Item(BaseModel):
             project=line.project,
             model=line.model,
         )
+
+
+class PdfQuery(Input):
+    appendix: bool = Field(False, description="with what was used, day by day, behind an issued invoice")
 
 
 class Vat(BaseModel):
@@ -117,3 +124,17 @@ async def file(services: Services, invoice_id: str, kind: Literal["pdf", "xml"])
         return File(await services.clerk.press.preview(draft), "application/pdf", f"draft-{invoice_id}.pdf")
     content: dict[str, Any] = {"pdf": sent.pdf, "xml": sent.xml}
     return File(content[kind], f"application/{kind}", f"{sent.number}.{kind}")
+
+
+async def with_appendix(services: Services, invoice_id: str) -> File:
+    """As it was sent, and behind it what was used day by day. Raises NotFoundError, and ConflictError for a draft."""
+    async with reading(services.pool) as connection:
+        sent = await invoices.sent(connection, invoice_id)
+        if sent is None:
+            raise ConflictError("it is a draft: what it bills is settled when it is issued")
+        document = await invoices.document(connection, invoice_id)
+        days = await usage_days(connection, document)
+    # What has been paid since stands on no invoice that was sent.
+    as_sent = replace(document, paid=Decimal("0.00"))
+    pdf = await services.clerk.press.detailed(as_sent, sent.xml, days)
+    return File(pdf, "application/pdf", f"{sent.number}-usage.pdf")

@@ -126,6 +126,17 @@ async def covered(
     return [Covered(organization_id, *row) for row in rows]
 
 
+async def covered_by(connection: Connection, invoice_id: str) -> list[Covered]:
+    """The usage that this invoice bills, by day; of a draft none yet."""
+    rows = await connection.fetch(
+        "select organization_id, span_start, starts_at, project_id, model, requests, tokens, price_nano"
+        " from invoice_usage join closing on id = closing_id where invoice_id = $1"
+        " order by starts_at, organization_id, project_id, model",
+        invoice_id,
+    )
+    return [Covered(*row) for row in rows]
+
+
 class Billed(NamedTuple):
     """Lines of one kind, added up: what was billed of a span so far."""
 

@@ -7,7 +7,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageOfDay:
-    """Of one model in one project, on the organization's calendar; `amount` is what its records cost, unrounded."""
+    """Of one model in one project, on the payer's calendar.
+
+    `amount` is what its records cost at the plan's rates, unrounded, before anything that a plan includes or discounts.
+    """
 
     day: date
     model: str

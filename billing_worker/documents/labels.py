@@ -79,7 +79,7 @@ LABELS: dict[Language, Labels] = {
         payment_reference="Référence",
         page="Page {page} / {pages}",
         appendix="Annexe : consommation par jour et par modèle",
-        appendix_columns=("Jour", "Projet", "Modèle", "Requêtes", "Jetons", "Montant HT"),
+        appendix_columns=("Jour", "Projet", "Modèle", "Requêtes", "Jetons", "Au tarif HT"),
         units={
             "C62": "",
             "MON": "mois",
@@ -124,7 +124,7 @@ LABELS: dict[Language, Labels] = {
         payment_reference="Reference",
         page="Page {page} / {pages}",
         appendix="Appendix: usage by day and model",
-        appendix_columns=("Day", "Project", "Model", "Requests", "Tokens", "Net amount"),
+        appendix_columns=("Day", "Project", "Model", "Requests", "Tokens", "At list price"),
         units={
             "C62": "",
             "MON": "mo",

@@ -13,11 +13,18 @@ from ledger.invoice import Invoice
 from ledger.periods import days_of
 
 
-def render(invoice: Invoice, *, logo: bytes | None = None, appendix: Sequence[UsageOfDay] = ()) -> Document:
+def render(
+    invoice: Invoice,
+    *,
+    logo: bytes | None = None,
+    appendix: Sequence[UsageOfDay] = (),
+    sent: bytes | None = None,
+) -> Document:
     """The document of `invoice`: the same bytes for the same invoice, whenever and wherever.
 
-    `logo` is a PNG, JPEG or SVG. A draft is marked as one, and holds no XML. Takes tens of milliseconds of one core,
-    and for hundreds of lines more: not for an event loop. Raises TypesettingError.
+    `logo` is a PNG, JPEG or SVG. A draft is marked as one, and holds no XML; `sent` is the XML of an invoice that went
+    out already, and stays what it was. Takes tens of milliseconds of one core, and for hundreds of lines more: not for
+    an event loop. Raises TypesettingError.
     """
     inputs = {"layout": json.dumps(layout(invoice, appendix))}
     if logo is not None:
@@ -25,6 +32,6 @@ def render(invoice: Invoice, *, logo: bytes | None = None, appendix: Sequence[Us
     if invoice.number is None or invoice.issued_on is None:
         _, day = days_of(invoice.period, invoice.time_zone)
         return Document(pdf=typeset("invoice.typ", inputs, day=day), xml=None)
-    xml = cii_xml(invoice)
+    xml = cii_xml(invoice) if sent is None else sent
     pdf = typeset("invoice.typ", inputs | {"xml": xml.decode()}, day=invoice.issued_on)
     return Document(pdf=as_factur_x(pdf), xml=xml)

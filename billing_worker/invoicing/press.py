@@ -1,7 +1,9 @@
 """The press: from an invoice to the files that are sent, lawful or not at all."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from billing_worker.documents.appendix import UsageOfDay
 from ledger.invoice import Invoice
 
 
@@ -21,6 +23,10 @@ class UnlawfulError(Exception):
 class Press(Protocol):
     async def print(self, invoice: Invoice) -> Printed:
         """Renders and validates, within a bound. Raises UnlawfulError, and TimeoutError where that takes too long."""
+        ...
+
+    async def detailed(self, invoice: Invoice, xml: bytes, days: Sequence[UsageOfDay]) -> bytes:
+        """The PDF of what was issued with this XML, and behind it what was used day by day."""
         ...
 
     async def preview(self, draft: Invoice) -> bytes:

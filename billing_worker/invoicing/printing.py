@@ -1,10 +1,12 @@
 """The press of a running system: Factur-X by Typst, validated by the official rules in a process of its own."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from billing_worker.documents.appendix import UsageOfDay
 from billing_worker.documents.validator import Validator
 from billing_worker.invoicing.press import Printed, UnlawfulError
 from ledger.invoice import Invoice
@@ -39,6 +41,10 @@ class Printer:
             raise UnlawfulError([f"{each.rule}: {each.message}" for each in findings])
         return Printed(document.pdf, document.xml)
 
+    async def detailed(self, invoice: Invoice, xml: bytes, days: Sequence[UsageOfDay]) -> bytes:
+        async with asyncio.timeout(SECONDS):
+            return (await asyncio.to_thread(_render, invoice, self._logo, days, xml)).pdf
+
     async def preview(self, draft: Invoice) -> bytes:
         async with asyncio.timeout(SECONDS):
             return (await asyncio.to_thread(_render, draft, self._logo)).pdf
@@ -53,8 +59,10 @@ def read_logo(path: Path | None) -> bytes | None:
     return path.read_bytes()
 
 
-def _render(invoice: Invoice, logo: bytes | None) -> "Document":
+def _render(
+    invoice: Invoice, logo: bytes | None, days: Sequence[UsageOfDay] = (), sent: bytes | None = None
+) -> "Document":
     # Tens of megabytes, which whoever never prints need not hold.
     from billing_worker.documents.rendering import render
 
-    return render(invoice, logo=logo)
+    return render(invoice, logo=logo, appendix=days, sent=sent)

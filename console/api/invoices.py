@@ -14,7 +14,7 @@ from billing_worker.invoicing.drafting import account, period_for
 from console.call import Call, Input, Nothing, Operation
 from console.file import File
 from console.inputs import Id, Moment
-from console.invoice_answers import InvoiceRead, file, read
+from console.invoice_answers import InvoiceRead, PdfQuery, file, read, with_appendix
 from console.paging import Page, PageQuery, page_of, slice_of
 from ledger import invoices, receivables
 from ledger.database import reading, transaction
@@ -107,7 +107,9 @@ async def get(call: Call[Nothing, Nothing]) -> InvoiceRead:
     return await _read(call, call.ids["id"])
 
 
-async def pdf(call: Call[Nothing, Nothing]) -> File:
+async def pdf(call: Call[Nothing, PdfQuery]) -> File:
+    if call.query.appendix:
+        return await with_appendix(call.services, call.ids["id"])
     return await file(call.services, call.ids["id"], "pdf")
 
 
@@ -201,7 +203,7 @@ OPERATIONS = (
         summary="An invoice as it was sent (Factur-X); a draft is marked as one",
         handler=pdf,
         body=Nothing,
-        query=Nothing,
+        query=PdfQuery,
         answer=File,
         media_types=("application/pdf",),
     ),

@@ -1,8 +1,10 @@
 """Invoices, for those who pay them: what was issued, never a draft."""
 
+from typing import Any
+
 from console.call import Call, Nothing, Operation
 from console.file import File
-from console.invoice_answers import InvoiceRead, file, read
+from console.invoice_answers import InvoiceRead, PdfQuery, file, read, with_appendix
 from console.paging import Page, PageQuery, page_of, slice_of
 from ledger import invoices
 from ledger.database import reading
@@ -30,8 +32,10 @@ async def get(call: Call[Nothing, Nothing]) -> InvoiceRead:
         return await read(connection, call.ids["id"])
 
 
-async def pdf(call: Call[Nothing, Nothing]) -> File:
+async def pdf(call: Call[Nothing, PdfQuery]) -> File:
     await _check(call)
+    if call.query.appendix:
+        return await with_appendix(call.services, call.ids["id"])
     return await file(call.services, call.ids["id"], "pdf")
 
 
@@ -40,7 +44,7 @@ async def xml(call: Call[Nothing, Nothing]) -> File:
     return await file(call.services, call.ids["id"], "xml")
 
 
-async def _check(call: Call[Nothing, Nothing]) -> None:
+async def _check(call: Call[Nothing, Any]) -> None:
     """Raises NotFoundError for what is another's, or not issued."""
     async with reading(call.services.pool) as connection:
         found = await invoices.get(connection, call.ids["id"], call.caller.organization.id)
@@ -75,7 +79,7 @@ OPERATIONS = (
         summary="An invoice of the caller's organization as it was sent (Factur-X)",
         handler=pdf,
         body=Nothing,
-        query=Nothing,
+        query=PdfQuery,
         answer=File,
         media_types=("application/pdf",),
         access="key",

@@ -210,6 +210,13 @@ def test_an_appendix_has_a_row_for_each_day() -> None:
     assert "0,4590" in pages[-1]
 
 
+def test_xml_that_was_sent_stays_what_it_was() -> None:
+    document = render(invoice(), appendix=usage_of_days(3), sent=b"<sent/>")
+    assert document.xml == b"<sent/>"
+    with pikepdf.open(BytesIO(document.pdf)) as pdf:
+        assert pdf.attachments["factur-x.xml"].get_file().read_bytes() == b"<sent/>"
+
+
 def test_what_the_font_lacks_stops_no_invoice() -> None:
     odd = invoice([usage_line(description="🚀 字 e\u0301 ﬁn")], buyer=replace(FRENCH_BUYER, name="株式会社"))
     document = render(odd)

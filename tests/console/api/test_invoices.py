@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.billing_worker.documents.pages import texts
 from tests.console.running import Console, Fields, Record, refused
 
 INVOICES = "/api/billing/invoices"
@@ -116,6 +117,27 @@ async def test_customers_read_their_own_invoices_and_nothing_else(console: Conso
     refused(await console.mine(other, f"invoices/{made['id']}"), 404)
     assert (await console.mine(other, "invoices")).json()["data"] == []
     refused(await console.nobody.get(f"{INVOICES}/{made['id']}"), 401)
+
+
+async def test_an_appendix_tells_what_was_used_day_by_day(console: Console, customer: Fields) -> None:
+    draft = await drafted(console, customer)
+    refused(await console.admin.get(f"{INVOICES}/{draft['id']}.pdf?appendix=true"), 409)
+    made = (await post(console, f"/{draft['id']}/finalize")).json()
+    paid = {"amount": "1.00", "date": f"{NOW:%Y-%m-%d}", "reference": "transfer"}
+    assert (await post(console, f"/{made['id']}/payments", **paid)).status_code == 201
+    answer = await console.admin.get(f"{INVOICES}/{made['id']}.pdf?appendix=true")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    sent, appendix = texts(answer.content)
+    assert (
+        texts((await console.admin.get(made["pdf_path"])).content)[0].splitlines()[:-1]
+        == sent.splitlines()[:-1]
+    )
+    assert f"{NOW:%d/%m/%Y}" in appendix
+    assert "2,3500" in appendix
+    key = await console.key(customer)
+    assert (await console.mine(key, f"invoices/{made['id']}.pdf?appendix=true")).content == answer.content
+    stranger = await console.key(await console.make("organizations", name="Stranger"))
+    refused(await console.mine(stranger, f"invoices/{made['id']}.pdf?appendix=true"), 404)
 
 
 async def test_payments_credits_and_cancelling(console: Console, customer: Fields) -> None:
