@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CODE := tollkeeper.py proxy billing_worker console ledger config runtime simulators tests loadtests
 
-.PHONY: run test conservation bench guard soak state test-keycloak lint format prices setup setup-dev lock clean
+.PHONY: run test conservation bench guard closing soak state test-keycloak lint format prices setup setup-dev lock clean
 
 run: setup
 	@exec $(BIN)/tollkeeper up $(ARGS)
@@ -33,6 +33,10 @@ bench: setup-dev
 # Whether a call costs the CPU that it did, whatever the machine; part of `make test`. ARGS=--update stores what it costs now.
 guard: setup-dev
 	@$(BIN)/python -m loadtests.guard $(ARGS)
+
+# How long a month of ten million records takes to be billed, and in how much memory. ARGS="--records 100000" is shorter.
+closing: setup-dev
+	@$(BIN)/python -m loadtests.closing $(ARGS)
 
 # Whether memory stays flat under a load of ten minutes. ARGS="--minutes 60" is longer.
 soak: setup-dev

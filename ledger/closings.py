@@ -80,7 +80,9 @@ async def past(
         "   where subscription.organization_id = $1 and created_at > closed_at"
         "   and subscription.starts_at < span.ends_at) or exists (select from token_pack"
         "   where token_pack.organization_id = $1 and created_at > closed_at"
-        "   and token_pack.starts_at >= span.starts_at and token_pack.starts_at < span.ends_at) as touched"
+        "   and token_pack.starts_at >= span.starts_at and token_pack.starts_at < span.ends_at)"
+        " or exists (select from adjustment where adjustment.organization_id = $1 and created_at > closed_at"
+        "   and at >= span.starts_at and at < span.ends_at) as touched"
         " from closing_span span join closing on id = closing_id"
         " where span.organization_id = $1 and span.currency = $2 and replaced_by is null"
         " and id <> all($3::bigint[]) order by span.starts_at",

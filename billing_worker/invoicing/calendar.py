@@ -1,7 +1,7 @@
 """Which time is to be billed next. Pure."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from ledger.periods import Period
@@ -33,16 +33,4 @@ def merged(periods: Iterable[Period]) -> list[Period]:
             found[-1] = Period(found[-1].start, period.end)
         else:
             found.append(period)
-    return found
-
-
-def days(span: Period) -> list[Period]:
-    """The days of UTC in the span, the first and the last cut by it."""
-    found = []
-    start = span.start
-    while start < span.end:
-        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        end = min(midnight + timedelta(days=1), span.end)
-        found.append(Period(start, end))
-        start = end
     return found

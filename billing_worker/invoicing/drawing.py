@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing_worker.invoicing.addressing import Addressing, addressing
-from billing_worker.invoicing.calendar import cut, days, merged, same_wall_clock
+from billing_worker.invoicing.calendar import cut, merged, same_wall_clock
 from billing_worker.invoicing.customers import Customer, Payer, customers, group, period_around
+from billing_worker.invoicing.daily import by_day, requests
 from billing_worker.invoicing.late import Surplus, owed, surplus
 from billing_worker.invoicing.rater import Rater
-from billing_worker.rating.usage import UsageSource
 from ledger import billing_profiles, closings, sellers
 from ledger.closings import Covered, Past, Span, State
 from ledger.database import Connection
@@ -85,7 +85,6 @@ class _Sheet:
 
     connection: Connection
     rater: Rater
-    source: UsageSource
     organization: Organization
     currency: Currency
     to: Addressing
@@ -146,25 +145,10 @@ class _Sheet:
         )
 
     async def _used(self, span: Period) -> list[Covered]:
-        return [
-            Covered(
-                self.organization.id,
-                span.start,
-                day.start,
-                each.project_id or "",
-                each.model,
-                each.requests,
-                each.usage.total_tokens,
-                each.price_nano,
-            )
-            for day in days(span)
-            for each in await self.source.sums(self.organization.id, day)
-            if each.currency == self.currency and each.requests
-        ]
+        return await by_day(self.connection, self.organization.id, self.currency, span)
 
     async def _requests(self, span: Period) -> int:
-        sums = await self.source.sums(self.organization.id, span)
-        return sum(each.requests for each in sums if each.currency == self.currency)
+        return await requests(self.connection, self.organization.id, self.currency, span)
 
     async def _covered(self, span: Period) -> list[Covered]:
         return await closings.covered(
@@ -188,7 +172,6 @@ async def draw(connection: Connection, rater: Rater, payer: Payer, period: Perio
     cancelled = await closings.cancelled(connection, payer.organization_id, payer.currency, period)
     replaces = tuple(sorted({number for number, _ in cancelled}))
     known = await customers(connection, people, payer.currency)
-    source = rater.usage(connection)
     lines: list[tuple[InvoiceLine, datetime]] = []
     spans: list[Span] = []
     usage: list[Covered] = []
@@ -197,9 +180,7 @@ async def draw(connection: Connection, rater: Rater, payer: Payer, period: Perio
             connection, rater, people[0], known.get(organization.id), organization, payer, period
         )
         own += [span.period for _, span in cancelled if span.organization_id == organization.id]
-        sheet = _Sheet(
-            connection, rater, source, organization, payer.currency, to, replaces, lines=[], usage=[]
-        )
+        sheet = _Sheet(connection, rater, organization, payer.currency, to, replaces, lines=[], usage=[])
         for span in sorted(own, key=lambda each: each.start):
             await sheet.bill(span)
             spans.append(Span(organization.id, span))

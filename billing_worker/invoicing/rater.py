@@ -1,9 +1,8 @@
-"""What invoicing asks of rating: the lines of one organization for one stretch of time, and its usage as it stands."""
+"""What invoicing asks of rating: an organization's billing periods, and its lines for a stretch of time."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from billing_worker.rating.usage import UsageSource
 from ledger.database import Connection
 from ledger.invoice import Currency, InvoiceLine, Language
 from ledger.organizations import Organization
@@ -23,8 +22,6 @@ class Rater(Protocol):
     ) -> Sequence[InvoiceLine]:
         """Fees, usage, credits: all that falls due in `span` under plans of `currency`; VAT is not decided here."""
         ...
-
-    def usage(self, connection: Connection) -> UsageSource: ...
 
     async def periods(
         self, connection: Connection, organization: Organization, within: Period

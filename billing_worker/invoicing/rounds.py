@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from billing_worker.invoicing.calendar import merged
 from billing_worker.invoicing.clerk import Clerk
 from billing_worker.invoicing.customers import Payer, customers, group, next_period, payers
+from billing_worker.invoicing.daily import requests
 from ledger import alerts, closings, notifications, receivables, sellers
 from ledger.database import Connection, DatabaseUnavailable, reading, transaction
 from ledger.periods import Period
@@ -99,7 +100,7 @@ async def check_all(clerk: Clerk, at: datetime) -> dict[str, int]:
         async with _snapshot(clerk) as connection:
             to_come = await next_period(connection, clerk.rater, payer, at) is not None
             known = await customers(connection, await group(connection, payer), payer.currency)
-            found = [(each, *await _compared(connection, clerk, each, payer)) for each in known]
+            found = [(each, *await _compared(connection, each, payer)) for each in known]
         for organization_id, used, billed in found:
             wrong = used < billed or (used > billed and not to_come)
             done["requests_billed"] += billed
@@ -114,15 +115,12 @@ async def check_all(clerk: Clerk, at: datetime) -> dict[str, int]:
     return done
 
 
-async def _compared(
-    connection: Connection, clerk: Clerk, organization_id: str, payer: Payer
-) -> tuple[int, int]:
+async def _compared(connection: Connection, organization_id: str, payer: Payer) -> tuple[int, int]:
     """Requests recorded, and requests billed, of the time that is billed."""
     used = billed = 0
     past = await closings.past(connection, organization_id, payer.currency)
     for stretch in merged(each.period for each in past):
-        sums = await clerk.rater.usage(connection).sums(organization_id, stretch)
-        used += sum(each.requests for each in sums if each.currency == payer.currency)
+        used += await requests(connection, organization_id, payer.currency, stretch)
         covered = await closings.covered(connection, organization_id, payer.currency, stretch)
         billed += sum(each.requests for each in covered)
     return used, billed

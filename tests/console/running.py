@@ -5,13 +5,14 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
 import uvicorn
 
 from config.settings import load_settings
-from console.app import create_app
+from console.app import create_app, utc_now
 
 ADMIN_TOKEN = "an admin token of the tests"
 KEY_SECRET = "a key secret of the tests"
@@ -63,7 +64,9 @@ class Console:
 
 
 @asynccontextmanager
-async def serving(database_url: str, redis_url: str, **more: str) -> AsyncIterator[Console]:
+async def serving(
+    database_url: str, redis_url: str, clock: Callable[[], datetime] = utc_now, **more: str
+) -> AsyncIterator[Console]:
     settings = load_settings(
         {
             "DATABASE_URL": database_url,
@@ -77,7 +80,11 @@ async def serving(database_url: str, redis_url: str, **more: str) -> AsyncIterat
         port = listener.getsockname()[1]
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(settings), log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=5
+                create_app(settings, clock=clock),
+                log_config=None,
+                lifespan="on",
+                ws="none",
+                timeout_graceful_shutdown=5,
             )
         )
         running = asyncio.create_task(server.serve(sockets=[listener]))

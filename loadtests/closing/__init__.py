@@ -1,0 +1,1 @@
+"""How long it takes to bill a month of millions of usage records, and in how much memory."""
