@@ -3,6 +3,7 @@
 from typing import Any
 
 from console.api import (
+    adjustments,
     alerts,
     audit,
     billing,
@@ -16,6 +17,7 @@ from console.api import (
     notifications,
     organizations,
     plans,
+    previews,
     projects,
     quota,
     reconciliation,
@@ -31,10 +33,12 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *organizations.OPERATIONS,
     *members.OPERATIONS,
     *token_packs.OPERATIONS,
+    *adjustments.OPERATIONS,
     *projects.OPERATIONS,
     *keys.OPERATIONS,
     *plans.OPERATIONS,
     *subscriptions.OPERATIONS,
+    *previews.OPERATIONS,
     *quota.OPERATIONS,
     *reconciliation.OPERATIONS,
     *usage.OPERATIONS,

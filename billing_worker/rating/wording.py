@@ -12,15 +12,12 @@ from ledger.periods import Period, days_of
 from ledger.usage import Usage
 
 _TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
-    "monthly": {
-        "en": "{plan}, month of {dates}",
-        "fr": "{plan}, mois du {dates}",
-    },
+    "monthly": {"en": "{plan}, {dates}", "fr": "{plan}, {dates}"},
     "monthly_part": {
         "en": "{plan}, {dates}: {days} of {whole} days",
-        "fr": "{plan}, du {dates} : {days} jours sur {whole}",
+        "fr": "{plan}, {dates} : {days} jours sur {whole}",
     },
-    "yearly": {"en": "{plan}, year of {dates}", "fr": "{plan}, année du {dates}"},
+    "yearly": {"en": "{plan}, year: {dates}", "fr": "{plan}, année : {dates}"},
     "yearly_unused": {
         "en": "{plan}, rest of a year that was paid for: {days} of {whole} days",
         "fr": "{plan}, reste d'une année déjà payée : {days} jours sur {whole}",
@@ -76,21 +73,35 @@ _USED: Final[tuple[tuple[str, Mapping[Language, str]], ...]] = (
     ("output_tokens", {"en": "{count} output tokens", "fr": "{count} jetons de sortie"}),
 )
 _NOTHING_USED: Final[Mapping[Language, str]] = {"en": "requests", "fr": "requêtes"}
+_DATES: Final[Mapping[Language, str]] = {"en": "{} – {}", "fr": "du {} au {}"}
+_MONEY: Final = frozenset({"base", "minimum"})
+_AT_COST: Final[Mapping[Language, str]] = {"en": "{currency} at cost", "fr": "{currency} au prix coûtant"}
 _ALL_TOKENS: Final[Mapping[Language, str]] = {"en": "tokens", "fr": "jetons"}
 
 
 def worded(text: str, facts: Mapping[str, object], period: Period, language: Language, time_zone: str) -> str:
     """The description of a line. Numbers, days and usage among `facts` are written as the language has them."""
     first, last = days_of(period, time_zone)
-    words: dict[str, str] = {name: _fact(value, language) for name, value in facts.items()}
+    is_money = _MONEY | {"amount"} if facts.get("is_money") else _MONEY
+    words: dict[str, str] = {
+        name: _money(value, language)
+        if name in is_money and isinstance(value, Decimal)
+        else _fact(value, language)
+        for name, value in facts.items()
+    }
     words["day"] = format_date(first, "medium", locale=language)
-    words["dates"] = f"{words['day']} – {format_date(last, 'medium', locale=language)}"
+    words["dates"] = _DATES[language].format(words["day"], format_date(last, "medium", locale=language))
     words["of_project"] = f" ({words['project']})" if facts.get("project") else ""
-    if text == "tiers" and not facts.get("is_money"):
-        words["amount"] = f"{words['amount']} {_kind(str(facts['kind']), language)}"
+    if text == "tiers":
+        of = _AT_COST[language] if facts.get("is_money") else _kind(str(facts["kind"]), language)
+        words["amount"] = f"{words['amount']} {of}".format(currency=facts["currency"])
     if text == "sla":
         words["found"] = _FOUND[str(facts["measure"])][language].format(value=words["found"])
     return _TEXTS[text][language].format_map(words)
+
+
+def _money(amount: Decimal, language: Language) -> str:
+    return str(format_decimal(amount, format="#,##0.00", locale=language))
 
 
 def _fact(value: object, language: Language) -> str:

@@ -5,11 +5,12 @@ from pydantic import BaseModel
 from console.call import Call, Nothing, Operation
 from console.paging import Page, PageQuery, page_of, slice_of
 from console.partial import changes, partial
-from ledger import plans
+from ledger import plan_history, plans
 from ledger.announcements import announce
 from ledger.changes import EVERYONE
 from ledger.database import reading, transaction
 from ledger.plans import Plan, PlanTerms
+from ledger.records import Instant
 
 PlanChange = partial("PlanChange", PlanTerms)
 
@@ -34,6 +35,20 @@ async def change(call: Call[BaseModel, Nothing]) -> Plan:
         changed = await plans.change(connection, call.actor, call.ids["id"], wanted, at=call.now)
     await announce(call.services.redis, EVERYONE)
     return changed
+
+
+class TermsThen(BaseModel):
+    """The terms that a plan had from `valid_from` until the next ones."""
+
+    valid_from: Instant
+    terms: PlanTerms
+
+
+async def history(call: Call[Nothing, Nothing]) -> Page[TermsThen]:
+    async with reading(call.services.pool) as connection:
+        await plans.get(connection, call.ids["id"])
+        known = await plan_history.of_plan(connection, call.ids["id"])
+    return Page[TermsThen](data=[TermsThen(valid_from=each.valid_from, terms=each.terms) for each in known])
 
 
 OPERATIONS = (
@@ -64,5 +79,14 @@ OPERATIONS = (
         body=PlanChange,
         query=Nothing,
         answer=Plan,
+    ),
+    Operation(
+        method="GET",
+        path="/api/admin/plans/{id}/terms",
+        summary="The terms that a plan has had, the oldest first",
+        handler=history,
+        body=Nothing,
+        query=Nothing,
+        answer=Page[TermsThen],
     ),
 )

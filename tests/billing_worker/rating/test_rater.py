@@ -140,7 +140,7 @@ async def test_a_month_of_the_ledger_is_rated_with_all_that_belongs_to_it(
         ("adjustment", Decimal("-2.00"), None, None),
     ]
     assert [line.description for line in lines] == [
-        "Plan of 31 August, mois du 1 oct. 2026 – 31 oct. 2026",
+        "Plan of 31 August, du 1 oct. 2026 au 31 oct. 2026",
         "gpt-4o, au-delà du forfait : 500\u202f000 jetons d'entrée",
         "gpt-4o (Search), au-delà du forfait : 100\u202f000 jetons de sortie",
         "500\u202f000 jetons achetés le 2 oct. 2026",
