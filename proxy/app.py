@@ -168,6 +168,7 @@ class Proxy:
         stack.push_async_callback(attendants.close, last_turn_seconds)
         recovery = Recovery(
             *(Replay(redis, scripts, pool), pool, settings.spool_dir, spool, _now),
+            settled=settler.confirmed.add_all,
             unfinished=lambda: settler.unfinished,
             cleared=allowance.cleared,
         )

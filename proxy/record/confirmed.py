@@ -64,13 +64,17 @@ class Confirmed:
             self._batches[0].items.popleft()
             self._count -= 1
 
+    def add_all(self, items: Iterable[Owed]) -> None:
+        for item in items:
+            self.add(item)
+
     def take_recent(self) -> list[Owed]:
-        """What Redis may have lost with its last moments; it is no longer kept here."""
+        """What Redis may have lost with its last moments; kept here no longer, until Redis has confirmed it again."""
         before = self._ticks() - RECENT_SECONDS
         return self._take(lambda batch, _: batch.ended >= before)
 
     def take_all(self, partitions: frozenset[int]) -> list[Owed]:
-        """What Redis has lost with all it knew of these partitions; it is no longer kept here."""
+        """What Redis has lost with all it knew of these partitions, as `take_recent`."""
         return self._take(lambda _, item: item.hold.partition in partitions)
 
     async def run(self) -> None:

@@ -35,8 +35,8 @@ _OF_THE_ITEM: Final = ("ERR", "WRONGTYPE")
 class Recovery:
     """Runs beside the process that owns `spool`, or without one, for the dead alone.
 
-    `unfinished`: whether something was begun that only the spool tells of; `cleared` is called once all that was in
-    the spool has been counted.
+    `settled` is told of what Redis has taken from the disk, which may lose it again. `unfinished`: whether something
+    was begun that only the spool tells of; `cleared` is called once all that was in the spool has been counted.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Recovery:
         spool: Spool | None,
         now: Callable[[], datetime],
         *,
+        settled: Callable[[Sequence[Owed]], None] = lambda items: None,
         unfinished: Callable[[], bool] = lambda: False,
         cleared: Callable[[], None] = lambda: None,
     ) -> None:
@@ -55,6 +56,7 @@ class Recovery:
         self._directory = directory
         self._spool = spool
         self._now = now
+        self._settled = settled
         self._unfinished = unfinished
         self._cleared = cleared
         self._done_to = 0
@@ -134,10 +136,12 @@ class Recovery:
         """One that Redis will never take holds up none of the others: its records are kept as dead letters."""
         try:
             await self._replay.settle(items)
+            self._settled(items)
         except RedisReplyError:
             for item in items:
                 try:
                     await self._replay.settle([item])
+                    self._settled([item])
                 except RedisReplyError as error:
                     if error.code not in _OF_THE_ITEM:
                         raise

@@ -182,6 +182,7 @@ class Settler:
             await spool.write([owed.write(item) for item in items])
         except OSError as error:
             _log.error("what Redis confirmed last can't be asked again", reason=str(error))
+            self.confirmed.add_all(items)
 
     def _fail(self, item: Owed) -> None:
         if item.name not in self._open:

@@ -191,6 +191,33 @@ async def test_what_was_used_before_counts_in_its_minute_and_once_in_its_month(
     await settled(pair, tenant, 8)
 
 
+async def test_what_was_told_again_is_told_again_until_it_is_in_the_ledger(pair: Pair) -> None:
+    tenant = await pair.tenant(tokens_per_month=1500)
+    pair.one.stop("drain")
+    assert await statuses(pair.one, tenant, 3) == await statuses(pair.two, tenant, 3) == {200: 3}
+    for _ in range(2):
+        with pair.to_one.cut(), pair.to_two.cut():
+            pass
+        await pair.again(await pair.tenant())
+        await off_the_disk(pair)
+    for _ in range(2):
+        with pair.to_one.cut(), pair.to_two.cut():
+            await pair.forget_everything()
+        await pair.again(await pair.tenant())
+    pair.one.start("drain")
+    await pair.one.records(tenant, 6)
+    assert await statuses(pair.two, tenant, 1) == {200: 1}
+    await settled(pair, tenant, 7)
+
+
+async def off_the_disk(pair: Pair) -> None:
+    async def gone() -> bool | None:
+        sizes = [await each.metric("tollkeeper_spool_bytes") for each in (pair.one, pair.two)]
+        return None if any(sizes) else True
+
+    await until(gone, "what was told again to be taken")
+
+
 async def test_data_that_vanish_while_connections_stay_are_missed_too(pair: Pair) -> None:
     tenant = await pair.tenant(tokens_per_month=1500)
     async with running(pair, tenant) as stream:
