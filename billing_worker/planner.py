@@ -1,7 +1,6 @@
 """Brings the times of jobs, and the runs that people ask for, into the queue."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Protocol
@@ -11,8 +10,6 @@ from billing_worker.job import Job
 
 _SHORTEST_PAUSE = 0.05
 _PER_LOOK = 100
-
-log = logging.getLogger(__name__)
 
 
 class Enqueue(Protocol):
@@ -77,11 +74,9 @@ class Planner:
 
     async def _take_requests(self) -> None:
         rows = await self._session.fetch(
-            "select id, job, at from job_request order by id limit $1", _PER_LOOK
+            "select id, job, at from job_request where job = any($1) order by id limit $2",
+            *(list(self._jobs), _PER_LOOK),
         )
         for row in rows:
-            if row["job"] in self._jobs:
-                await self._enqueue(row["job"], row["at"], f"{row['job']}@{row['at'].isoformat()}")
-            else:
-                log.warning("a run of the job %s was asked for, which this worker does not know", row["job"])
+            await self._enqueue(row["job"], row["at"], f"{row['job']}@{row['at'].isoformat()}")
             await self._session.fetch("delete from job_request where id = $1", row["id"])

@@ -17,5 +17,7 @@ async def job_history(context: Context, at: datetime) -> Report:
     """Deletes runs that are older than KEPT or beyond MOST."""
     async with reading(context.pool) as connection:
         runs = await job_runs.forget(connection, at - KEPT, most=MOST)
+        # What no worker has known in all that time, none will.
+        await connection.execute("delete from job_request where asked_at < $1", at - QUEUE_KEPT)
         await connection.execute("delete from pgqueuer_log where created < $1", at - QUEUE_KEPT, timeout=60)
     return {"runs": runs}

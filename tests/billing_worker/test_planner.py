@@ -12,7 +12,8 @@ from billing_worker.job import Context, Job
 from billing_worker.times import Cron, Every
 from billing_worker.worker import Pace
 from config.settings import Settings
-from ledger.database import Pool, reading
+from ledger import jobs
+from ledger.database import Pool, reading, transaction
 from tests.system import until
 
 PACE = Pace(look=0.02, heartbeat=timedelta(seconds=2), grace=timedelta(seconds=2))
@@ -48,9 +49,9 @@ class Times:
 
 
 @asynccontextmanager
-async def running(settings: Settings, jobs: dict[str, Job], clock: Clock) -> AsyncIterator[None]:
+async def running(settings: Settings, table: dict[str, Job], clock: Clock) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(run(settings, stop, jobs=jobs, clock=clock, pace=PACE))
+    worker = asyncio.create_task(run(settings, stop, jobs=table, clock=clock, pace=PACE))
     try:
         yield
     finally:
@@ -73,9 +74,9 @@ async def planned(pool: Pool, at: datetime) -> None:
 
 async def test_jobs_of_fixed_times_run_at_their_times_in_utc(settings: Settings) -> None:
     limits, storage = Times(), Times()
-    jobs = {"limits": Job(Cron("0 6 * * *"), limits), "storage": Job(Cron("0 4 * * *"), storage)}
+    table = {"limits": Job(Cron("0 6 * * *"), limits), "storage": Job(Cron("0 4 * * *"), storage)}
     clock = Clock(datetime(2026, 3, 29, 3, 59, 59, tzinfo=UTC))
-    async with running(settings, jobs, clock):
+    async with running(settings, table, clock):
         await limits.has(1)
         await storage.has(1)
         clock.now = datetime(2026, 3, 29, 4, tzinfo=UTC)
@@ -91,12 +92,12 @@ async def test_jobs_of_fixed_times_run_at_their_times_in_utc(settings: Settings)
 
 async def test_a_worker_that_was_away_runs_each_job_once_for_the_latest_time(settings: Settings) -> None:
     work = Times()
-    jobs = {"work": Job(Cron("0 6 * * *"), work)}
-    async with running(settings, jobs, Clock(datetime(2026, 11, 1, 6, 30, tzinfo=UTC))):
+    table = {"work": Job(Cron("0 6 * * *"), work)}
+    async with running(settings, table, Clock(datetime(2026, 11, 1, 6, 30, tzinfo=UTC))):
         await work.has(1)
-    async with running(settings, jobs, Clock(datetime(2026, 11, 5, 7, tzinfo=UTC))):
+    async with running(settings, table, Clock(datetime(2026, 11, 5, 7, tzinfo=UTC))):
         await work.has(2)
-    async with running(settings, jobs, Clock(datetime(2026, 11, 5, 8, tzinfo=UTC))):
+    async with running(settings, table, Clock(datetime(2026, 11, 5, 8, tzinfo=UTC))):
         pass
     assert work.seen == [datetime(2026, 11, day, 6, tzinfo=UTC) for day in (1, 5)]
 
@@ -121,12 +122,12 @@ async def test_a_time_that_was_served_is_not_served_again_when_the_plan_forgets_
     settings: Settings, pool: Pool
 ) -> None:
     work, later = Times(), datetime(2026, 11, 1, 7, tzinfo=UTC)
-    jobs = {"work": Job(Cron("0 6 * * *"), work)}
-    async with running(settings, jobs, Clock(later)):
+    table = {"work": Job(Cron("0 6 * * *"), work)}
+    async with running(settings, table, Clock(later)):
         await work.has(1)
     async with reading(pool) as connection:
         await connection.execute("update job set planned_at = null")
-    async with running(settings, jobs, Clock(later)):
+    async with running(settings, table, Clock(later)):
         await planned(pool, later - timedelta(hours=1))
 
         async def none_left() -> bool | None:
@@ -135,6 +136,25 @@ async def test_a_time_that_was_served_is_not_served_again_when_the_plan_forgets_
 
         await until(none_left, "an empty queue")
     assert len(work.seen) == 1
+
+
+async def test_what_is_asked_for_of_a_job_that_a_worker_does_not_know_is_left_to_those_that_do(
+    settings: Settings, pool: Pool
+) -> None:
+    known, unknown = Times(), Times()
+    clock = Clock(datetime(2026, 11, 1, 6, 2, tzinfo=UTC))
+    line = Cron("0 0 1 1 *")
+    async with running(settings, {"known": Job(line, known), "unknown": Job(line, unknown)}, clock):
+        await unknown.has(1)
+    async with transaction(pool) as connection:
+        for name in ("unknown", "known"):
+            await jobs.ask(connection, name, clock.now, "somebody")
+    async with running(settings, {"known": Job(line, known)}, clock):
+        await known.has(2)
+    assert len(unknown.seen) == 1
+    async with running(settings, {"unknown": Job(line, unknown)}, clock):
+        await unknown.has(2)
+    assert unknown.seen[1] == clock.now
 
 
 @pytest.mark.parametrize("line", ["0 6 * * *", "*/5 * * * *"])
