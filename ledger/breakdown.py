@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from ledger import rollups
+from ledger.archive.usage import NOWHERE, ArchivedUsage
 from ledger.database import Connection
 from ledger.periods import Period, days_in
 from ledger.usage_filter import Filter
@@ -73,18 +74,22 @@ async def breakdown(
     *,
     limit: int,
     time_zone: str = "UTC",
+    archive: ArchivedUsage = NOWHERE,
 ) -> list[Part]:
     """At most `limit` groups, in the order of the dimensions. Days are cut by `time_zone`; for those of a zone that is
-    not UTC, `wanted` has a start and an end."""
+    not UTC, `wanted` has a start and an end. Raises ArchiveUnavailable for hours of archived months that are cut."""
     values: list[Any] = [time_zone, limit]
     local_days = "day" in by and time_zone != "UTC"
     columns = [each for each in by if each not in ("day", "hour")]
+    grain: rollups.Grain = "hour" if "hour" in by or local_days else "span"
+    cuts = _midnights(wanted, time_zone) if local_days else []
     source = rollups.source(
         wanted,
         values,
         [*columns, "status", "outcome", *_SUMS, "latencies"],
-        grain="hour" if "hour" in by or local_days else "span",
-        cuts=_midnights(wanted, time_zone) if local_days else (),
+        grain=grain,
+        cuts=cuts,
+        besides=await archive.cut(connection, wanted, grain, cuts),
     )
     groups = "".join(f"{_GROUPS[each]} as g{number}, " for number, each in enumerate(by))
     places = ", ".join(f"g{number}" for number in range(len(by)))

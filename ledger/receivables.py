@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from ledger import alerts, audit, invoices
+from ledger import alerts, audit, invoices, notifications
 from ledger.database import Connection
 from ledger.errors import ConflictError, LedgerError
 from ledger.invoices import Amount, InvoiceRecord
@@ -56,6 +56,19 @@ async def pay(
     changed = await _settled(connection, invoice_id, now)
     detail = {"amount": f"{amount}", "currency": present.currency, "reference": reference}
     await audit.write(connection, actor, "invoice.pay", invoice_id, detail)
+    await notifications.queue(
+        connection,
+        kind="payment_confirmed",
+        organization_id=present.organization_id,
+        key=f"{invoice_id}/{reference}",
+        values={
+            "subject": present.number,
+            "amount": amount,
+            "currency": present.currency,
+            "paid_on": paid_on,
+            "reference": reference,
+        },
+    )
     return changed
 
 

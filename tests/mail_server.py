@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.proxy.upstream.certificate import server_context
+
 Manner = Literal[
     "takes", "greylists", "refuses", "refuses_sender", "hangs", "cuts_after_data", "cuts_at_rcpt"
 ]
@@ -21,15 +23,18 @@ class MailServer:
     """`mails` are those that it got whole, whatever it answered. `manner` may change at any time."""
 
     port: int = 0
+    scheme: str = "smtp"
     manner: Manner = "takes"
     mails: list[EmailMessage] = field(default_factory=list)
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
     connections: int = 0
+    encrypted: int = 0
+    """Of the mails, those that came by TLS."""
 
     @property
     def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -58,9 +63,10 @@ class MailServer:
         assert isinstance(envelope.content, bytes)
         message = message_from_bytes(envelope.content, _class=EmailMessage, policy=default)
         self.mails.append(message)
+        assert server.transport is not None
+        self.encrypted += server.transport.get_extra_info("sslcontext") is not None
         self.envelopes.append((envelope.mail_from or "", list(envelope.rcpt_tos)))
         if self.manner == "cuts_after_data":
-            assert server.transport is not None
             server.transport.close()
         return "250 taken"
 
@@ -73,8 +79,9 @@ class MailServer:
 
 
 @asynccontextmanager
-async def mail_server() -> AsyncIterator[MailServer]:
-    made = MailServer()
+async def mail_server(tls: Literal["no", "offered", "at once"] = "no") -> AsyncIterator[MailServer]:
+    """`url` begins with smtps:// where TLS begins `at once`. The certificate is that of tests/proxy/upstream."""
+    made = MailServer(scheme="smtps" if tls == "at once" else "smtp")
     loop = asyncio.get_running_loop()
 
     def accept() -> SMTP:
@@ -84,10 +91,13 @@ async def mail_server() -> AsyncIterator[MailServer]:
             loop=loop,
             hostname="mail.test",
             auth_require_tls=False,
+            tls_context=server_context() if tls == "offered" else None,
             authenticator=made.authenticate,
         )
 
-    server = await loop.create_server(accept, "127.0.0.1", 0)
+    server = await loop.create_server(
+        accept, "127.0.0.1", 0, ssl=server_context() if tls == "at once" else None
+    )
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made

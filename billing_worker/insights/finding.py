@@ -121,7 +121,7 @@ async def recommendations(
 
 
 async def _uses(connection: Connection, organization: Organization, at: datetime) -> list[ModelUse]:
-    wanted = Filter(start=at - MONTH, end=at, organization_id=organization.id)
+    wanted = Filter(start=_hour(at - MONTH), end=at, organization_id=organization.id)
     parts = await breakdown(connection, wanted, ("hour", "model", "endpoint", "stream"), limit=_MOST_GROUPS)
     zone = ZoneInfo(organization.time_zone)
     by_model: dict[str, list[Part]] = {}
@@ -154,6 +154,10 @@ def _usage(parts: Sequence[Part]) -> Usage:
     )
 
 
+def _hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
 async def _whole_months(
     connection: Connection, organization: Organization, at: datetime
 ) -> list[tuple[datetime, list[Part]]]:
@@ -174,7 +178,7 @@ def _offer(plan: Plan) -> Offer:
 
 async def _idle_keys(connection: Connection, organization: Organization, at: datetime) -> list[str]:
     """Names of keys that could be used and were not in all of IDLE."""
-    wanted = Filter(start=at - IDLE, end=at, organization_id=organization.id)
+    wanted = Filter(start=_hour(at - IDLE), end=at, organization_id=organization.id)
     used = [part.by[0] for part in await breakdown(connection, wanted, ("key_id",), limit=_MOST_GROUPS)]
     rows = await connection.fetch(
         "select name from api_key where organization_id = $1 and revoked_at is null and created_at < $2"

@@ -11,6 +11,8 @@ from billing_worker.reports.spans import last_span
 from billing_worker.reports.template import TooLargeError
 from ledger import alerts, notifications, organizations
 from ledger import report_schedules as schedules
+from ledger.archive.store import ArchiveUnavailable
+from ledger.archive.usage import ArchivedUsage
 from ledger.database import Connection, Pool, reading, transaction
 from ledger.notice_kinds import ReportReady
 from ledger.notifications import MAX_ATTACHMENT_BYTES, Attachment
@@ -29,19 +31,20 @@ log = logging.getLogger(__name__)
 async def report_schedules(context: Context, at: datetime) -> Report:
     """Each schedule reports the last span that is over, once; spans that passed while no worker ran are left out."""
     made = failed = 0
+    archive = ArchivedUsage.of(context.settings.archive)
     after: Position | None = None
     while True:
         async with reading(context.pool) as connection:
             page = await schedules.listing(connection, Slice(_PAGE, after))
         for schedule in page:
-            ended = await _report(context.pool, schedule, at)
+            ended = await _report(context.pool, archive, schedule, at)
             made, failed = made + (ended is True), failed + (ended is False)
         if len(page) < _PAGE:
             return {"made": made, "failed": failed}
         after = Position(page[-1].created_at, page[-1].id)
 
 
-async def _report(pool: Pool, schedule: ReportSchedule, at: datetime) -> bool | None:
+async def _report(pool: Pool, archive: ArchivedUsage, schedule: ReportSchedule, at: datetime) -> bool | None:
     """Whether it was made; None where nothing was due."""
     time_zone = "UTC"
     if schedule.organization_id is not None:
@@ -51,8 +54,8 @@ async def _report(pool: Pool, schedule: ReportSchedule, at: datetime) -> bool | 
     if span.end <= schedule.done_until:
         return None
     try:
-        report = await reporting.make(pool, _request(schedule, span), at)
-    except (TooLargeError, TimeoutError) as error:
+        report = await reporting.make(pool, _request(schedule, span), at, archive=archive)
+    except (TooLargeError, TimeoutError, ArchiveUnavailable) as error:
         async with transaction(pool) as connection:
             message = f"a scheduled report could not be made: {error or 'it took too long'}"
             await alerts.raise_(connection, ALERT, schedule.id, "warning", message, at=at)

@@ -7,6 +7,7 @@ from datetime import datetime
 from billing_worker.reports.catalogue import FORMATS, TEMPLATES
 from billing_worker.reports.template import Asked
 from ledger import organizations
+from ledger.archive.usage import NOWHERE, ArchivedUsage
 from ledger.database import Pool, reading
 from ledger.invoice import Language
 from ledger.periods import Period, month_of
@@ -43,10 +44,11 @@ class SpanError(ValueError):
     """The time asked for ends before it begins."""
 
 
-async def make(pool: Pool, request: Request, at: datetime) -> Report:
+async def make(pool: Pool, request: Request, at: datetime, *, archive: ArchivedUsage = NOWHERE) -> Report:
     """The report as the ledger is at `at`, within SECONDS.
 
-    Raises NotFoundError for the organization, SpanError, TooLargeError, TimeoutError and DatabaseUnavailable.
+    Raises NotFoundError for the organization, SpanError, TooLargeError, TimeoutError, ArchiveUnavailable and
+    DatabaseUnavailable.
     """
     async with asyncio.timeout(SECONDS):
         async with reading(pool) as connection:
@@ -55,7 +57,8 @@ async def make(pool: Pool, request: Request, at: datetime) -> Report:
                 organization = await organizations.get(connection, request.wanted.organization_id)
                 name, time_zone = organization.name, organization.time_zone
             period = _period(request, at, time_zone)
-            asked = Asked(replace(request.wanted, start=None, end=None), period, time_zone, name, at)
+            wanted = replace(request.wanted, start=None, end=None)
+            asked = Asked(wanted, period, time_zone, name, at, archive)
             table = await TEMPLATES[request.template].make(connection, asked)
         form = FORMATS[request.format]
         content = await asyncio.to_thread(form.write, table, request.language)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing_worker.reports.table import Chart, Column, Fact, Table, Value, totals
+from ledger.archive.usage import NOWHERE, ArchivedUsage
 from ledger.breakdown import Dimension, Part, breakdown
 from ledger.database import Connection
 from ledger.names import names_of
@@ -33,13 +34,16 @@ class Asked:
     time_zone: str
     organization: str | None
     at: datetime
+    archive: ArchivedUsage = NOWHERE
 
     async def parts(
         self, connection: Connection, by: Sequence[Dimension], *, limit: int = MAX_ROWS + 1
     ) -> list[Part]:
-        """The usage asked for, broken down."""
+        """The usage asked for, broken down. Raises ArchiveUnavailable."""
         wanted = replace(self.wanted, start=self.period.start, end=self.period.end)
-        return await breakdown(connection, wanted, by, limit=limit, time_zone=self.time_zone)
+        return await breakdown(
+            connection, wanted, by, limit=limit, time_zone=self.time_zone, archive=self.archive
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ async def _make(services: Services, query: MyReportQuery, organization_id: str |
     )
     request = Request(query.template, query.format, query.language, wanted, query.start, query.end)
     try:
-        report = await reporting.make(services.pool, request, now)
+        report = await reporting.make(services.pool, request, now, archive=services.archive)
     except SpanError as error:
         raise Refusal(400, f"'to': {error}", code="invalid_value", param="to") from None
     except TooLargeError as error:

@@ -13,6 +13,7 @@ from ledger.database import Pool, reading, transaction
 from ledger.notifications import Attachment, Notification
 from tests.billing_worker.notices.examples import AT, EXAMPLES
 from tests.mail_server import MailServer, Manner, mail_server
+from tests.proxy.upstream.certificate import PEM
 
 HOUR = timedelta(hours=1)
 
@@ -257,3 +258,28 @@ async def test_no_password_goes_over_a_network_in_the_clear(pool: Pool, organiza
     assert delivery.error is not None
     assert "no TLS" in delivery.error
     assert "secret" not in delivery.error
+
+
+@pytest.mark.parametrize("tls", ["offered", "at once"])
+async def test_mails_go_by_tls_where_the_server_has_it(
+    pool: Pool, organization: str, tls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    await queue(pool, organization)
+    async with mail_server(tls) as server:
+        url = server.url.replace("//", "//user:pa%3Ass@")
+        await send_due(pool, Mail(SMTP_URL=SecretStr(url)), AT)
+        assert (len(server.mails), server.encrypted, len(server.logins)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("tls", ["offered", "at once"])
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    pool: Pool, organization: str, tls: Any
+) -> None:
+    told = await queue(pool, organization)
+    async with mail_server(tls) as server:
+        await send_due(pool, Mail(SMTP_URL=SecretStr(server.url)), AT)
+        assert server.mails == []
+    (delivery,) = (await look(pool, told)).deliveries
+    assert delivery.status == "waiting"
+    assert "certificate" in (delivery.error or "").lower()

@@ -147,6 +147,8 @@ async def test_payments_credits_and_cancelling(console: Console, customer: Field
     for _ in range(2):
         paid = (await post(console, f"{at}/payments", **payment)).json()
         assert (paid["paid"], paid["due"], len(paid["payments"])) == ("4.82", "10.00", 1)
+    told = (await console.admin.get("/api/admin/notifications?kind=payment_confirmed")).json()["data"]
+    assert [each["subject"] for each in told] == [f"Paiement reçu : {made['number']}"]
     refused(await post(console, f"{at}/payments", **payment | {"amount": "1.00"}), 409, "reference")
     refused(
         await post(console, f"{at}/payments", **payment | {"reference": "2", "amount": "11"}), 400, "amount"
