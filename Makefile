@@ -42,7 +42,7 @@ closing: setup-dev
 soak: setup-dev
 	@$(BIN)/python -m loadtests.soak $(ARGS)
 
-# Whether a call costs more where the ledger is full; takes minutes and 6 GB. ARGS="--usage 1000000" is smaller.
+# Whether a call costs more where the ledger is full; takes minutes and 5 GB. ARGS="--usage 1000000" is smaller.
 state: setup-dev
 	@$(BIN)/python -m loadtests.state $(ARGS)
 

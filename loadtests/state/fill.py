@@ -146,5 +146,5 @@ def _months(now: datetime) -> list[datetime]:
 
 
 def _id(prefix: str, number: str) -> str:
-    """As the product's own look, in SQL."""
-    return f"'{prefix}_' || lpad(to_hex({number}), 24, '0')"
+    """In SQL; shorter than the product's own, for the sake of the disk."""
+    return f"'{prefix}_' || to_hex({number})"

@@ -26,7 +26,7 @@ from loadtests.state.fill import Size, fill
 TENANTS: Final = 32
 """Organizations that call, in both."""
 _SPARE_BYTES: Final = 2 * 10**9
-_LITTLE_LOG: Final = ("-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=4GB")
+_LITTLE_LOG: Final = ("-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=1GB")
 _ONE: Final = Wish(clients=1, seconds=1.0, warm=0.2)
 _MANY: Final = Wish(clients=64, seconds=1.5, warm=0.3)
 _FIRST: Final = Wish(clients=64, seconds=1.0, warm=1.0)
