@@ -90,8 +90,9 @@ class Cycle(RequestResponseCycle):
             self._gone.set_result(None)
 
     def whole_body(self) -> bytes | None:
-        """The body, if all of it has come; None where there is something to wait for."""
-        if self.more_body or self.disconnected or self.waiting_for_100_continue:
+        """The body, if all of it has come, whether its client is still there or not; None where there is something to
+        wait for."""
+        if self.more_body or self.waiting_for_100_continue:
             return None
         self._told = False
         body, self.body = self.body, b""

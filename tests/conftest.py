@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from runtime.child import Child
 from runtime.engines.postgres import Postgres
@@ -20,6 +21,10 @@ from tests.issuing import Provider
 from tests.keycloak import Keycloak, keycloak
 from tests.real_keycloak import RealKeycloak, real_keycloak
 from tests.valkey_cluster import ValkeyCluster
+
+# How long an example takes says nothing on a machine that does other things, too.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 database_numbers = itertools.count(1)
 

@@ -117,8 +117,12 @@ def test_only_a_session_that_used_nothing_leaves_a_note(events: Events) -> None:
 
 @given(st.lists(EVENTS.filter(lambda event: event[0] not in ("began", "done", "answered")), max_size=25))
 def test_no_more_wishes_pass_than_there_are_holds(events: Events) -> None:
-    driver = lived(events)
-    assert driver.passed <= driver.granted - len(driver.lost)
+    driver, lost = Driver(), 0
+    for event in events:
+        driver.live(*event)
+        if not driver.passed:
+            lost = len(driver.lost)  # a hold that is lost later may have let a wish pass
+        assert driver.passed <= driver.granted - lost
 
 
 @given(st.lists(EVENTS, max_size=25))
