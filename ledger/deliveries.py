@@ -53,8 +53,9 @@ async def sent(connection: Connection, claimed: Claimed, at: datetime) -> None:
 
 async def failed(
     connection: Connection, claimed: Claimed, at: datetime, error: str, *, for_good: bool = False
-) -> None:
-    """It is tried again after a pause; not if that failed often enough, or is known to be `for_good`."""
+) -> bool:
+    """It is tried again after a pause; not if that failed often enough, or is known to be `for_good`. Whether it is
+    dead."""
     dead = for_good or claimed.attempts > len(PAUSES)
     due_at = None if dead else at + PAUSES[claimed.attempts - 1]
     await connection.execute(
@@ -62,6 +63,7 @@ async def failed(
         " where id = $1 and round = $2 and status = 'sending'",
         *(claimed.id, claimed.round, "dead" if dead else "waiting", due_at, error[:500]),
     )
+    return dead
 
 
 async def keep(connection: Connection, claimed: Claimed, why: str) -> None:

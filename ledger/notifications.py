@@ -5,6 +5,7 @@ They are sent by the worker and stay for people to read. See notice_kinds for th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import asyncpg
@@ -187,6 +188,18 @@ async def attached(connection: Connection, notification_id: str) -> list[Attachm
         notification_id,
     )
     return [Attachment(row["name"], row["content_type"], row["content"]) for row in rows]
+
+
+async def drop_attachments(connection: Connection, before: datetime) -> int:
+    """Of what was told before, and is not waiting to be sent. How many."""
+    done = await connection.execute(
+        "delete from notification_attachment using notification where notification.id = notification_id"
+        " and created_at < $1 and not exists (select from notification_delivery"
+        " where notification_delivery.notification_id = notification.id and (status in ('waiting', 'sending')"
+        " or sent_at >= $1))",
+        before,
+    )
+    return int(done.rpartition(" ")[2])
 
 
 async def resend(connection: Connection, notification_id: str) -> Notification:

@@ -1,6 +1,6 @@
 """Mails that are due are sent; administrators are told of alerts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing_worker.job import Context, Report
 from billing_worker.notices.outbox import send_due
@@ -9,10 +9,14 @@ from ledger.database import transaction
 from ledger.notice_kinds import AdminAlert
 
 MOST_ALERTS = 100
+ATTACHMENTS_KEPT = timedelta(days=30)
 
 
 async def send_notices(context: Context, at: datetime) -> Report:
-    """Queues each open alert but mere information once for the administrators, and empties the outbox."""
+    """Queues each open alert but mere information once for the administrators, and empties the outbox.
+
+    What was attached long ago is dropped: invoices and figures stay where they came from.
+    """
     told = 0
     async with transaction(context.pool) as connection:
         for alert in await alerts.listing(connection, ended=False, limit=MOST_ALERTS):
@@ -32,5 +36,6 @@ async def send_notices(context: Context, at: datetime) -> Report:
                 ),
             )
             told += queued is not None
+        dropped = await notifications.drop_attachments(connection, at - ATTACHMENTS_KEPT)
     done = await send_due(context.pool, context.settings.mail, at)
-    return {"alerts": told, "sent": done.sent, "failed": done.failed, "kept": done.kept}
+    return {"alerts": told, "sent": done.sent, "failed": done.failed, "kept": done.kept, "dropped": dropped}

@@ -14,10 +14,11 @@ from billing_worker.notices.message import compose
 from billing_worker.notices.words import write
 from config.mail_address import AddressError, mail_address
 from config.settings import Mail
-from ledger import deliveries, notifications, organizations
+from ledger import alerts, deliveries, notifications, organizations
 from ledger.database import Pool, reading, transaction
 from ledger.deliveries import Claimed
 
+ALERT = "mail_dead"
 RUN_SECONDS = 240.0
 """One run takes no longer, so that it ends within the bound of its job."""
 SEND_SECONDS = 120.0
@@ -81,14 +82,16 @@ async def _deliver(
     except (NotSentError, AddressError, TimeoutError, *_UNWRITABLE) as error:
         for_good = error.for_good if isinstance(error, NotSentError) else not isinstance(error, TimeoutError)
         async with transaction(pool) as connection:
-            await deliveries.failed(
-                connection, claimed, at, str(error) or "it took too long", for_good=for_good
-            )
+            why = str(error) or "it took too long"
+            if await deliveries.failed(connection, claimed, at, why, for_good=for_good):
+                text = f"a mail to {recipient} is given up: {why}"
+                await alerts.raise_(connection, ALERT, claimed.id, "info", text, at=at)
         log.warning("the mail %s was not sent: %s", claimed.id, error)
         done.failed += 1
         return not (isinstance(error, NotSentError) and error.of_server)
     async with transaction(pool) as connection:
         await deliveries.sent(connection, claimed, at)
+        await alerts.resolve(connection, ALERT, claimed.id, at=at)
     done.sent += 1
     return True
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from billing_worker.notices.outbox import send_due
 from config.settings import Mail, load_settings
-from ledger import deliveries, members, notifications, organizations
+from ledger import alerts, deliveries, members, notifications, organizations
 from ledger.database import Pool, reading, transaction
 from ledger.notifications import Attachment, Notification
 from tests.billing_worker.notices.examples import AT, EXAMPLES
@@ -165,6 +165,8 @@ async def test_a_mail_that_nobody_will_ever_take_is_dead_and_stops_no_other(
     await send_due(pool, mail(server), AT)
     (delivery,) = (await look(pool, told)).deliveries
     assert (delivery.status, delivery.error) == ("dead", "550 5.1.1 nobody has that name")
+    async with reading(pool) as connection:
+        assert [each.kind for each in await alerts.listing(connection, ended=False)] == ["mail_dead"]
     strange = await queue(pool, organization, key="two", recipients=["a,b@x.example", "right@x.example"])
     server.manner = "takes"
     await send_due(pool, mail(server), AT)
@@ -283,3 +285,17 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
     (delivery,) = (await look(pool, told)).deliveries
     assert delivery.status == "waiting"
     assert "certificate" in (delivery.error or "").lower()
+
+
+async def test_attachments_are_dropped_once_they_are_old_and_sent(
+    pool: Pool, organization: str, server: MailServer
+) -> None:
+    pdf = Attachment("TK-2026-0042.pdf", "application/pdf", b"%PDF-")
+    sent = await queue(pool, organization, "invoice_issued", attachments=[pdf])
+    await send_due(pool, mail(server), AT)
+    waiting = await queue(pool, organization, "invoice_issued", key="two", attachments=[pdf])
+    async with transaction(pool) as connection:
+        await connection.execute("update notification set created_at = $1", AT)
+        assert await notifications.drop_attachments(connection, AT) == 0
+        assert await notifications.drop_attachments(connection, AT + HOUR) == 1
+    assert ((await look(pool, sent)).attachments, len((await look(pool, waiting)).attachments)) == ((), 1)
