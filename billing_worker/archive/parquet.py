@@ -89,7 +89,9 @@ def write(csv: int, store: Store, name: str, columns: list[Column]) -> Written:
                     waiting = []
             if waiting:
                 out.write_table(pyarrow.Table.from_batches(waiting).cast(schema))
-        return counted.written
+        written = counted.written
+    pyarrow.default_memory_pool().release_unused()
+    return written
 
 
 def hashed(store: Store, name: str) -> Written:
@@ -104,6 +106,7 @@ def hashed(store: Store, name: str) -> Written:
 
 def sums_in_file(store: Store, name: str, columns: list[Column]) -> tuple[int, Sums]:
     """As `sums_in_database`."""
+    import pyarrow
     import pyarrow.compute as pc
     from pyarrow.parquet import ParquetFile
 
@@ -119,4 +122,5 @@ def sums_in_file(store: Store, name: str, columns: list[Column]) -> tuple[int, S
                 counts[each.name] += len(values) - values.null_count
                 total = pc.sum(each.amounts(values)).as_py()
                 totals[each.name] += total if total is not None else 0
+    pyarrow.default_memory_pool().release_unused()
     return rows, {name: (counts[name], f"{totals[name]:f}") for name in counts}

@@ -1,18 +1,20 @@
 """The form of a usage record in the Redis stream: one JSON object, versioned, read strictly."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from types import NoneType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from ledger.storage import Freed, Stored
 from ledger.usage import TOKENS, Usage
 from ledger.usage_record import Outcome, UsageRecord, UsageSource, part_for_tokens
+
+T = TypeVar("T")
 
 _VERSION: Final = 1
 _OF_TOKENS: Final = "price_nano_tokens"
@@ -21,6 +23,8 @@ _PLAIN: Final = tuple(
     for field in fields(UsageRecord)
     if field.name not in ("occurred_at", "usage", "usd_per_eur", "objects", "stored", "freed", _OF_TOKENS)
 )
+_PLAIN_OF: Final = itemgetter(*_PLAIN)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COUNTS: Final = attrgetter(*TOKENS)
 NAMES: Final = (*_PLAIN, _OF_TOKENS, "occurred_at", "usd_per_eur")
 """Of a record's members, those that are plain values."""
@@ -182,20 +186,33 @@ def unflatten(form: Mapping[str, Any]) -> UsageRecord:
             raise UnreadableRecord("quantities are not counts")  # noqa: TRY301
         usage = Usage(**tokens, quantities=quantities)
         return UsageRecord(
-            **{name: form[name] for name in _PLAIN},
+            **dict(zip(_PLAIN, _PLAIN_OF(form), strict=True)),
             occurred_at=_moment(form["occurred_at"]),
             usage=usage,
             usd_per_eur=Decimal(form["usd_per_eur"]),
             # Records written by a proxy of before it was told have none.
             price_nano_tokens=form.get(_OF_TOKENS, part_for_tokens(form["price_nano"], usage.total_tokens)),
-            objects=tuple((str(identifier), str(kind)) for identifier, kind in form.get("objects", ())),
-            stored=tuple(_stored(*each) for each in form.get("stored", ())),
-            freed=tuple(Freed(str(identifier), str(kind)) for identifier, kind in form.get("freed", ())),
+            objects=_each(form, "objects", _object),
+            stored=_each(form, "stored", _stored),
+            freed=_each(form, "freed", _freed),
         )
     except UnreadableRecord:
         raise
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError) as error:
         raise UnreadableRecord(f"{type(error).__name__}: {error}") from None
+
+
+def _each(form: Mapping[str, Any], name: str, read_one: Callable[..., T]) -> tuple[T, ...]:
+    """Most records have none of them."""
+    return tuple(read_one(*each) for each in form[name]) if name in form else ()
+
+
+def _object(identifier: object, kind: object) -> tuple[str, str]:
+    return str(identifier), str(kind)
+
+
+def _freed(identifier: object, kind: object) -> Freed:
+    return Freed(str(identifier), str(kind))
 
 
 def _stored(identifier: str, kind: str, size: int, within: str | None, expires_at: int | None) -> Stored:
@@ -205,5 +222,4 @@ def _stored(identifier: str, kind: str, size: int, within: str | None, expires_a
 
 
 def _moment(microseconds: int) -> datetime:
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return _EPOCH + timedelta(microseconds=microseconds)

@@ -200,5 +200,8 @@ def _entries(stream: str, batch: Iterable[Reply]) -> Iterator[Entry]:
     for each in batch:
         if each is not None:
             name, fields = each
-            found = dict(zip(fields[::2], fields[1::2], strict=True)) if fields is not None else {}
-            yield Entry(stream, name.decode(), found.get(b"d"))
+            if fields is not None and len(fields) == 2 and fields[0] == b"d":
+                yield Entry(stream, name.decode(), fields[1])
+            else:
+                found = dict(zip(fields[::2], fields[1::2], strict=True)) if fields is not None else {}
+                yield Entry(stream, name.decode(), found.get(b"d"))
