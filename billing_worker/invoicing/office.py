@@ -7,6 +7,7 @@ from billing_worker.invoicing.clerk import Clerk
 from billing_worker.invoicing.printing import Printer, read_logo
 from billing_worker.rating.rater import LedgerRater
 from config.settings import Settings, SettingsError
+from ledger.archive.usage import ArchivedUsage
 from ledger.database import Pool
 
 
@@ -18,4 +19,4 @@ async def office(pool: Pool, settings: Settings) -> AsyncIterator[Clerk]:
     except (OSError, ValueError) as error:
         raise SettingsError(f"TOLLKEEPER_INVOICE_LOGO: {error}") from None
     async with Printer(logo) as printer:
-        yield Clerk(pool, LedgerRater(), printer)
+        yield Clerk(pool, LedgerRater(ArchivedUsage.of(settings.archive)), printer)

@@ -11,6 +11,7 @@ from billing_worker.rating.rate import Facts, rate
 from billing_worker.rating.segments import Contract, Segment
 from billing_worker.rating.usage import UsageSource
 from ledger import adjustments, plan_history, service_levels, subscriptions, token_packs
+from ledger.archive.usage import NOWHERE, ArchivedUsage
 from ledger.database import Connection
 from ledger.invoice import Currency, InvoiceLine, Language
 from ledger.organizations import Organization
@@ -22,6 +23,8 @@ from ledger.prices import PriceList
 class LedgerRater:
     """Each answer is as of one instant if the connection is in a transaction that reads repeatably."""
 
+    archive: ArchivedUsage = NOWHERE
+
     async def lines(
         self,
         connection: Connection,
@@ -31,12 +34,12 @@ class LedgerRater:
         language: Language,
     ) -> Sequence[InvoiceLine]:
         """All that falls due in `span`, which lies within one billing period, net of VAT."""
-        facts = await facts_of(connection, organization, span)
+        facts = await facts_of(connection, organization, span, source=self.usage(connection))
         names = await _project_names(connection, organization.id)
         return rate(facts, currency).lines(organization.id, language, organization.time_zone, names)
 
     def usage(self, connection: Connection) -> UsageSource:
-        return LedgerUsage(connection)
+        return LedgerUsage(connection, self.archive)
 
     async def periods(
         self, connection: Connection, organization: Organization, within: Period
