@@ -14,7 +14,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from tests.proxy.upstream.certificate import server_context
 
 Manner = Literal[
-    "takes", "greylists", "refuses", "refuses_sender", "hangs", "cuts_after_data", "cuts_at_rcpt"
+    "takes",
+    "greylists",
+    "refuses",
+    "refuses_sender",
+    "hangs",
+    "cuts_after_data",
+    "cuts_at_rcpt",
+    "takes_silently",
 ]
 
 
@@ -66,6 +73,8 @@ class MailServer:
         assert server.transport is not None
         self.encrypted += server.transport.get_extra_info("sslcontext") is not None
         self.envelopes.append((envelope.mail_from or "", list(envelope.rcpt_tos)))
+        if self.manner == "takes_silently":
+            await asyncio.sleep(60)
         if self.manner == "cuts_after_data":
             server.transport.close()
         return "250 taken"

@@ -1,6 +1,9 @@
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from tests.mail_server import MailServer, Manner, mail_server
 from tests.proxy.upstream.certificate import PEM
 
 HOUR = timedelta(hours=1)
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
 @pytest.fixture
@@ -299,3 +303,30 @@ async def test_attachments_are_dropped_once_they_are_old_and_sent(
         assert await notifications.drop_attachments(connection, AT) == 0
         assert await notifications.drop_attachments(connection, AT + HOUR) == 1
     assert ((await look(pool, sent)).attachments, len((await look(pool, waiting)).attachments)) == ((), 1)
+
+
+async def test_a_worker_killed_before_the_servers_answer_costs_no_mail(
+    database_url: str, pool: Pool, organization: str, server: MailServer
+) -> None:
+    await queue(pool, organization)
+    server.manner = "takes_silently"
+    code = (
+        "import asyncio, os; from datetime import datetime; from billing_worker.app import run_once;"
+        " from config.settings import load_settings;"
+        f" asyncio.run(run_once(load_settings(os.environ), 'send_notices', datetime.fromisoformat('{AT}')))"
+    )
+    environ = {"PATH": os.environ["PATH"], "DATABASE_URL": database_url, "SMTP_URL": server.url}
+    environ |= {"MAIL_FROM": "bills@mail.test", "PYTHONPATH": str(ROOT)}
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environ)
+    try:
+        async with asyncio.timeout(60):
+            while not server.mails:
+                assert worker.returncode is None
+                await asyncio.sleep(0.02)
+    finally:
+        worker.kill()
+        await worker.wait()
+    server.manner = "takes"
+    await send_due(pool, mail(server), AT + deliveries.LEASE)
+    first, second = server.mails
+    assert first["Message-ID"] == second["Message-ID"]
