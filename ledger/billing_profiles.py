@@ -75,7 +75,8 @@ class BillingProfile(BillingTerms):
         return self.address.country if self.address else sellers
 
     def buyer(self, organization: Organization, seller_country: str) -> Party:
-        siret = self.siret or organization.siret
+        # Who is named as a business must be named with its address.
+        siret = self.siret or (organization.siret if self.address else None)
         unknown = Address(lines=(), postal_code="", city="", country=seller_country)
         return Party(
             name=self.legal_name or organization.name,

@@ -65,7 +65,8 @@ async def gaps(
 
 
 class Past(NamedTuple):
-    """Time that is billed. `touched`: before it was over, or before something that counts in it was made."""
+    """Time that is billed. `touched`: it may come to something else now, as it was billed before it was over, or
+    before something that counts in it was made; or what it came to is still to be taken into account."""
 
     period: Period
     touched: bool
@@ -76,7 +77,7 @@ async def past(
 ) -> list[Past]:
     """All billed time, in order, also what was cancelled and not billed again; but not by those of `without`."""
     rows = await connection.fetch(
-        "select span.starts_at, span.ends_at, closed_at < span.ends_at or exists (select from subscription"
+        "select span.starts_at, span.ends_at, carried or closed_at < span.ends_at or exists (select from subscription"
         "   where subscription.organization_id = $1 and created_at > closed_at"
         "   and subscription.starts_at < span.ends_at) or exists (select from token_pack"
         "   where token_pack.organization_id = $1 and created_at > closed_at"
@@ -177,9 +178,11 @@ async def close(
     usage: Iterable[Covered],
     at: datetime,
     replaces: Sequence[int] = (),
+    carried: Iterable[tuple[str, datetime]] = (),
 ) -> None:
     """Writes down that this time and this usage are billed, by this invoice or (None) with nothing to pay.
 
+    `carried`: organizations and starts of spans, old or new, that later invoices must look at again.
     Raises asyncpg.ExclusionViolationError where any of the time is billed already.
     """
     number = await connection.fetchval(
@@ -193,6 +196,11 @@ async def close(
         "insert into closing_span (closing_id, organization_id, organization_no, currency, starts_at, ends_at)"
         " values ($1, $2, (select no from organization where id = $2), $3, $4, $5)",
         [(number, span.organization_id, currency, span.period.start, span.period.end) for span in spans],
+    )
+    await connection.executemany(
+        "update closing_span set carried = true where organization_id = $1 and starts_at = $2 and currency = $3"
+        " and not carried",
+        [(organization_id, start, currency) for organization_id, start in carried],
     )
     await connection.copy_records_to_table(
         "invoice_usage",

@@ -16,7 +16,7 @@ from billing_worker.invoicing.drawing import Bill, draw
 from billing_worker.invoicing.issuing import issue
 from billing_worker.invoicing.press import Press, UnlawfulError
 from billing_worker.invoicing.rater import Rater
-from ledger import alerts, audit, closings, invoices, sellers
+from ledger import alerts, audit, billing_profiles, closings, invoices, sellers
 from ledger.database import Connection, Pool, reading, transaction
 from ledger.errors import ConflictError
 from ledger.ids import new_id
@@ -26,6 +26,7 @@ from ledger.periods import Period
 
 ATTEMPTS = 10
 UNLAWFUL = "invoice_unlawful"
+INCOMPLETE = "billing_profile_incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Clerk:
     async def close(self, actor: str, payer: Payer, period: Period, at: datetime) -> InvoiceRecord | None:
         """Bills `period` and issues the invoice; None where there is nothing to pay, which is written down as well.
 
-        Raises UnlawfulError, having raised an alert; ConflictError as `refresh` does, and for less than nothing to pay.
+        Less than nothing is carried over: all of it stands on the next invoice that comes to something. Raises
+        UnlawfulError, having raised an alert; ConflictError as `refresh` does.
         """
         return await self._issue(actor, payer, period, at, only=None)
 
@@ -88,7 +90,7 @@ class Clerk:
                         continue
                     if only is not None:
                         await _still_draft(connection, only)
-                        if bill.empty:
+                        if bill.empty or bill.net < 0:
                             return None
                     return await self._close(connection, actor, bill, at)
         except UnlawfulError as error:
@@ -100,14 +102,11 @@ class Clerk:
         self, connection: Connection, actor: str, bill: Bill, at: datetime
     ) -> InvoiceRecord | None:
         issued = None
-        if bill.empty:
+        carried = bill.carried if bill.net < 0 else set()
+        if bill.empty or carried:
             await drop_drafts(connection, bill.payer.organization_id, bill.payer.currency, bill.period)
         else:
             draft = await _save(connection, bill, at)
-            if draft.invoice.gross < 0:
-                raise ConflictError(
-                    f"{draft.invoice.gross} {bill.payer.currency} is less than nothing to pay"
-                )
             series = (await sellers.get(connection)).invoice_series
             today = at.astimezone(ZoneInfo(bill.to.seller_zone)).date()
             issued = await issue(
@@ -130,12 +129,14 @@ class Clerk:
                 usage=bill.usage,
                 at=at,
                 replaces=bill.replaces,
+                carried=carried,
             )
         except asyncpg.ExclusionViolationError:
             # An organization of the group went over to another payer, who was quicker.
             raise _busy() from None
         await alerts.resolve(connection, UNLAWFUL, bill.payer.organization_id, at=at)
         detail = {"start": bill.period.start.isoformat(), "end": bill.period.end.isoformat()}
+        await _look_at_profile(connection, bill.payer.organization_id, at)
         if issued:
             await audit.write(connection, actor, "invoice.issue", issued.id, {"number": issued.number})
         else:
@@ -182,6 +183,16 @@ async def _save(connection: Connection, bill: Bill, at: datetime) -> Draft:
     except asyncpg.ExclusionViolationError:
         raise ConflictError("some of that time is invoiced already") from None
     return draft
+
+
+async def _look_at_profile(connection: Connection, payer_id: str, at: datetime) -> None:
+    """Who is known by name alone is billed all the same; somebody should ask."""
+    profile = await billing_profiles.get(connection, payer_id)
+    if profile.lacking:
+        text = f"invoices go out without: {', '.join(profile.lacking)}"
+        await alerts.raise_(connection, INCOMPLETE, payer_id, "warning", text, at=at)
+    else:
+        await alerts.resolve(connection, INCOMPLETE, payer_id, at=at)
 
 
 async def _still_draft(connection: Connection, invoice_id: str) -> None:

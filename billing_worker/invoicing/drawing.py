@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from billing_worker.invoicing.addressing import Addressing, addressing
 from billing_worker.invoicing.calendar import cut, merged, same_wall_clock
@@ -14,7 +15,7 @@ from ledger import billing_profiles, closings, sellers
 from ledger.closings import Covered, Past, Span, State
 from ledger.database import Connection
 from ledger.invoice import Currency, Invoice, InvoiceLine
-from ledger.invoice_totals import totals
+from ledger.invoice_totals import ZERO, totals
 from ledger.organizations import Organization
 from ledger.periods import Period
 
@@ -42,6 +43,17 @@ class Bill:
     def empty(self) -> bool:
         """Whether nobody owes anything."""
         return not any(line.net for line in self.lines)
+
+    @property
+    def net(self) -> Decimal:
+        return sum((line.net for line in self.lines), ZERO)
+
+    @property
+    def carried(self) -> set[tuple[str, datetime]]:
+        """Of the lines: whose they are, and for which time."""
+        return {
+            (line.organization_id, start) for line, start in zip(self.lines, self.line_spans, strict=True)
+        }
 
     @property
     def requests(self) -> int:

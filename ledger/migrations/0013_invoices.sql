@@ -166,6 +166,7 @@ create table invoice_payment (
 );
 
 -- Time that is billed, once for each organization and currency; without an invoice where there was nothing to pay.
+-- carried: what it came to was, or still is, to be taken into account by a later invoice.
 create table closing (
     id           bigint generated always as identity primary key,
     payer_id     text not null references organization,
@@ -184,6 +185,7 @@ create table closing_span (
     starts_at        timestamptz not null,
     ends_at          timestamptz not null check (ends_at > starts_at),
     cancelled        boolean not null default false,
+    carried          boolean not null default false,
     primary key (closing_id, organization_id, starts_at),
     exclude using gist (int8range(organization_no, organization_no, '[]') with &&,
                         int4range((currency = 'USD')::integer, (currency = 'USD')::integer, '[]') with &&,
@@ -330,7 +332,8 @@ end $$;
 
 create function guard_span() returns trigger language plpgsql as $$
 begin
-    if to_jsonb(old) - 'cancelled' is distinct from to_jsonb(new) - 'cancelled' or old.cancelled then
+    if to_jsonb(old) - array['cancelled', 'carried'] is distinct from to_jsonb(new) - array['cancelled', 'carried']
+            or old.cancelled > new.cancelled or old.carried > new.carried then
         raise exception 'what is billed stays billed' using errcode = 'restrict_violation';
     end if;
     return new;
