@@ -100,6 +100,18 @@ def decode(entries: Sequence[Entry], now: datetime) -> Batch:
     return Batch(entries, readable, begun, dead)
 
 
+def joined(pieces: Sequence[Batch]) -> Batch:
+    """One of several."""
+    readable = [each for piece in pieces for each in piece.readable]
+    readable.sort(key=lambda pair: (pair[0].occurred_at, pair[0].request_id))
+    return Batch(
+        [each for piece in pieces for each in piece.entries],
+        readable,
+        [each for piece in pieces for each in piece.begun],
+        [each for piece in pieces for each in piece.dead],
+    )
+
+
 class Batches:
     """Stores entries of the stream. `timeout` in seconds bounds each statement."""
 
