@@ -57,5 +57,11 @@ async def due(connection: Connection, at: datetime, most: int) -> list[Due]:
     return [Due(**row) for row in rows]
 
 
+async def all_of(connection: Connection) -> list[Due]:
+    """All that is waited for."""
+    rows = await connection.fetch("select request_id, begun_at, work from deferred_call")
+    return [Due(**row) for row in rows]
+
+
 async def look_again(connection: Connection, request_id: str, at: datetime) -> None:
     await connection.execute("update deferred_call set look_at = $2 where request_id = $1", request_id, at)

@@ -16,6 +16,7 @@ from config.settings import Settings
 from ledger.database import DatabaseUnavailable, close_pool, open_pool
 from ledger.keys import KeyHasher
 from proxy.deferred.deferrals import Deferrals
+from proxy.deferred.holds import WorkHolds
 from proxy.endpoints.azure import as_openai
 from proxy.house import House
 from proxy.identity.api_keys import ApiKeys
@@ -172,7 +173,9 @@ class Proxy:
             unfinished=lambda: settler.unfinished,
             cleared=allowance.cleared,
         )
-        epochs = Epochs(redis, roll, Retaking(running, settler, recovery), ttl_ms)
+        epochs = Epochs(
+            redis, roll, Retaking(running, WorkHolds(redis, scripts, pool), settler, recovery), ttl_ms
+        )
         house = House(
             identities=Identities(
                 ApiKeys(directory.find, _now),

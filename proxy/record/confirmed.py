@@ -77,6 +77,10 @@ class Confirmed:
         """What Redis has lost with all it knew of these partitions, as `take_recent`."""
         return self._take(lambda _, item: item.hold.partition in partitions)
 
+    def within(self, partitions: frozenset[int]) -> list[Owed]:
+        """What is kept of these partitions."""
+        return [item for batch in self._batches for item in batch.items if item.hold.partition in partitions]
+
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:

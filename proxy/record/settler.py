@@ -102,6 +102,13 @@ class Settler:
         self._begun.add(hold.request_id)
         return True
 
+    def works(self, partitions: frozenset[int]) -> list[Work]:
+        """What goes on in these partitions, as far as the ledger may not have been told of it."""
+        waiting = [item for item, _ in self._open.values() if item.hold.partition in partitions]
+        return [
+            item.work for item in (*self.confirmed.within(partitions), *waiting) if isinstance(item, Standing)
+        ]
+
     async def lost(self, partitions: frozenset[int]) -> None:
         """Redis has lost these partitions: returns once all it had confirmed there and all that is not confirmed now is
         on the disk, or confirmed; the caller bounds it."""

@@ -226,3 +226,46 @@ async def test_data_that_vanish_while_connections_stay_are_missed_too(pair: Pair
         assert await statuses(pair.two, tenant, 1, max_tokens=900) == {429: 1}
         await stream.read_all()
     await settled(pair, tenant, 1)
+
+
+async def test_work_that_goes_on_is_held_again_and_then_charged_once(pair: Pair) -> None:
+    tenant = await pair.tenant(tokens_per_month=1500)
+    body = {
+        "model": "gpt-4o-mini+tokens=12;finish=4",
+        "input": "Hello",
+        "background": True,
+        "max_output_tokens": 900,
+    }
+    async with pair.one.client(tenant) as client:
+        made = (await client.post("/v1/responses", json=body)).json()
+
+        async def told() -> bool | None:
+            connection = await asyncpg.connect(pair.one.database_url, timeout=5)
+            count = await connection.fetchval("select count(*) from deferred_call")
+            await connection.close(timeout=5)
+            return count == 1 or None
+
+        await until(told, "the ledger to be told of the work")
+        with pair.to_one.cut(), pair.to_two.cut():
+            await pair.forget_everything()
+        await pair.again(tenant)
+        assert await statuses(pair.two, tenant, 1, max_tokens=900) == Counter({429: 1})
+        assert await statuses(pair.two, tenant, 1, max_tokens=300) == Counter({200: 1})
+
+        async def finished() -> bool | None:
+            answer = await client.get(f"/v1/responses/{made['id']}")
+            return answer.json()["status"] == "completed" or None
+
+        await until(finished, "the work to end")
+
+    async def charged() -> list[asyncpg.Record] | None:
+        connection = await asyncpg.connect(pair.one.database_url, timeout=5)
+        rows = await connection.fetch("select * from usage where endpoint = '/v1/responses'")
+        await connection.close(timeout=5)
+        return rows or None
+
+    [row] = await until(charged, "the work to be charged")
+    assert (row["output_tokens"], row["usage_source"]) == (12, "provider")
+    await pair.one.quiet()
+    used = await pair.one.counters(tenant)
+    assert (used.get("hr", 0), used.get("ht", 0)) == (0, 0)
