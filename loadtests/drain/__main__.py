@@ -14,7 +14,7 @@ from loadtests.stand.say import say
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtests.drain", description=__doc__)
     parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     try:
         found = measure(options.records, options.rounds)

@@ -39,7 +39,7 @@ def measure(rounds: int) -> Costs:
         with (
             upstream(programs.upstream) as answering,
             _reference() as (reference, reference_pid),
-            product(servers, answering.port) as running,
+            product(servers, answering.port, patient=True) as running,
             together(),
         ):
             ours = running.tenant().target

@@ -66,7 +66,10 @@ def measure(seconds: float, rate: float) -> Found:
     with starting_on(cores.rest), stores(durable=False) as servers:
         programs = compiled(servers.folder)
         load = Load(programs.load, servers.folder)
-        with upstream(programs.upstream) as answering, product(servers, answering.port, cores) as running:
+        with (
+            upstream(programs.upstream) as answering,
+            product(servers, answering.port, cores, patient=True) as running,
+        ):
             target = running.tenant().target
             for burst in _BURSTS:
                 load.run(target, burst)

@@ -101,9 +101,12 @@ class Product:
 
 @contextmanager
 def product(
-    stores: Stores, upstream_port: int, cores: Cores | None = None, *, workers: int = 1, **settings: str
+    stores: Stores, upstream_port: int, cores: Cores | None = None, *, workers: int = 1, patient: bool = False
 ) -> Iterator[Product]:
-    """A running `up`, which had all `cores` to start and keeps to its own then. To be called by the main thread."""
+    """A running `up`, which had all `cores` to start and keeps to its own then. To be called by the main thread.
+
+    `patient` is for a machine that others keep busy: a Redis that waits for its turn is not taken for one that is lost.
+    """
     data_dir = stores.folder / "product"
     environ = {
         "PATH": os.environ["PATH"],
@@ -118,8 +121,9 @@ def product(
         "TOLLKEEPER_CONSOLE_PORT": "0",
         "TOLLKEEPER_WORKERS": str(workers),
         "TOLLKEEPER_LOG_LEVEL": "error",
-        **settings,
     }
+    if patient:
+        environ["TOLLKEEPER_REDIS_TIMEOUT_MS"] = "5000"
     program = Program(
         name="up",
         argv=[sys.executable, "-P", "-m", "tollkeeper", "up"],

@@ -116,7 +116,7 @@ def _begun(servers: Stores, name: str, number: int, load: Load, upstream_port: i
     )
     with product(own, upstream_port) as running:
         tenants = [running.tenant() for _ in range(TENANTS)]
-        load.run(tenants[0].target, Wish(clients=1, seconds=0.2, warm=0.0))
+        load.run(tenants[0].target, Wish(clients=1, seconds=2.0, warm=0.0))
         running.drained()
     return _Installation(own, tenants)
 

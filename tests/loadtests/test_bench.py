@@ -16,7 +16,7 @@ needs_a_compiler = pytest.mark.skipif(
 @needs_a_compiler
 def test_calls_and_streams_go_through_the_product_as_a_user_starts_it_and_are_measured() -> None:
     shown: list[Figure] = []
-    scenarios = [scenario("c4", 0.5), scenario("s4", 1.0), scenario("slow4", 1.0)]
+    scenarios = [scenario("c4", 1.5), scenario("s4", 1.0), scenario("slow4", 1.0)]
     told = run(Wish(["direct", "tollkeeper"], scenarios, rounds=1, durable=True), shown.append)
     assert shown == told.figures
     assert [(each.scenario, each.target) for each in shown] == [

@@ -36,7 +36,7 @@ async def look(database_url: str) -> tuple[dict[str, int], int, datetime]:
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="the clients are in C: a compiler is needed"
 )
 def test_a_year_of_use_is_filled_in_and_calls_go_on(tmp_path: Path) -> None:
-    programs, few = compiled(tmp_path), Wish(clients=2, seconds=0.3, warm=0.0)
+    programs, few = compiled(tmp_path), Wish(clients=2, seconds=2.0, warm=0.0)
     load = Load(programs.load, tmp_path)
     with stores(durable=False) as servers, upstream(programs.upstream) as provider:
         with product(servers, provider.port) as running:
