@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from loadtests.conservation.books import (
     until_swept,
 )
 from loadtests.conservation.clients import Client, Seen, clients
+from loadtests.conservation.invoiced import invoiced
 from loadtests.conservation.schedule import Fault, schedule
 from loadtests.conservation.stage import HOLD_SECONDS, Loss, Stage, Tenant, cut_connections, stage
 from loadtests.conservation.verdict import Verdict, by_outcome, judge
@@ -103,6 +105,8 @@ async def _run(made: Stage, wish: Wish) -> Outcome:
     )
     if dead:
         verdict.wrong(f"{dead} records could not be stored")
+    for difference in await invoiced(made.database_url, datetime.now(UTC)):
+        verdict.wrong(difference)
     return Outcome(verdict, faults, by_outcome(rows))
 
 

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from loadtests.conservation.run import Wish, run
 from loadtests.conservation.schedule import KINDS, schedule
 
 
-def test_served_recorded_and_counted_stay_the_same_whatever_is_killed(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+def test_served_recorded_counted_and_invoiced_stay_the_same_whatever_is_killed(tmp_path: Path) -> None:
     wish = Wish(seed=45, seconds=28, clients=30, proxies=3, every=2.3)
     outcome = run(wish)
     outcome.write(tmp_path / "outcome.json", wish)
