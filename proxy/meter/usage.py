@@ -19,6 +19,21 @@ MAX_COUNT = 10**12
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
+_USUAL = frozenset(
+    (
+        *("prompt_tokens", "completion_tokens", "total_tokens"),
+        *("prompt_tokens_details", "completion_tokens_details"),
+    )
+)
+_USUAL_INTO = frozenset(("cached_tokens", "audio_tokens"))
+_USUAL_OUT = frozenset(
+    ("reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
+)
+
+
+_OBJECTS = (dict, MappingProxyType)
+
+
 class _RefusedError(Exception):
     """A member that can't be a count."""
 
@@ -33,7 +48,7 @@ def read_usage(payload: Mapping[str, Any] | None) -> Usage | None:
     if not isinstance(payload, Mapping):
         return None
     try:
-        return _read(payload)
+        return _as_usual(payload) or _read(payload)
     except _RefusedError:
         return None
 
@@ -62,6 +77,25 @@ def read_seconds(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_COUNT:
         return None
     return math.ceil(value)
+
+
+def _as_usual(payload: Mapping[str, Any]) -> Usage | None:
+    """Of the shape that almost every chat completion has; None for any other. A quarter of what `_read` costs."""
+    given_in, given_out = payload.get("prompt_tokens"), payload.get("completion_tokens")
+    into, out = payload.get("prompt_tokens_details"), payload.get("completion_tokens_details")
+    into, out = _NONE if into is None else into, _NONE if out is None else out
+    if type(given_in) is not int or type(given_out) is not int or not payload.keys() <= _USUAL:
+        return None
+    if type(into) not in _OBJECTS or type(out) not in _OBJECTS:
+        return None
+    if not into.keys() <= _USUAL_INTO or not out.keys() <= _USUAL_OUT:
+        return None
+    cached, heard = into.get("cached_tokens", 0), into.get("audio_tokens", 0)
+    thought, spoken = out.get("reasoning_tokens", 0), out.get("audio_tokens", 0)
+    for part, whole in ((cached, given_in), (heard, given_in), (thought, given_out), (spoken, given_out)):
+        if type(part) is not int or not 0 <= part <= whole <= MAX_COUNT:
+            return None
+    return Usage(given_in, cached, 0, given_out, thought, heard, spoken)
 
 
 def _read(payload: Mapping[str, Any]) -> Usage | None:

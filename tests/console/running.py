@@ -65,7 +65,7 @@ class Console:
 
 @asynccontextmanager
 async def serving(
-    database_url: str, redis_url: str, clock: Callable[[], datetime] = utc_now, **more: str
+    database_url: str, redis_url: str, clock: Callable[[], datetime] = utc_now, /, **more: str
 ) -> AsyncIterator[Console]:
     settings = load_settings(
         {

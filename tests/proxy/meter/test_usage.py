@@ -143,3 +143,24 @@ def test_every_recorded_usage_is_read_in_full(corpus: list[dict[str, Any]]) -> N
         assert usage.cached_input_tokens == (details.get("cached_tokens") or 0), row["id"]
         read += 1
     assert read > 290
+
+
+_COUNTS = st.one_of(st.none(), st.integers(-3, 50), st.booleans(), st.floats(allow_nan=False), st.just("x"))
+
+
+def _details(*names: str) -> st.SearchStrategy[Any]:
+    return st.one_of(st.none(), st.just([]), st.dictionaries(st.sampled_from(names), _COUNTS))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "other"]),
+        _COUNTS,
+    ),
+    _details("cached_tokens", "audio_tokens", "image_tokens"),
+    _details("reasoning_tokens", "audio_tokens", "image_tokens"),
+)
+def test_the_usual_shape_is_read_the_same_in_short(counts: dict[str, Any], into: Any, out: Any) -> None:
+    payload = counts | {"prompt_tokens_details": into, "completion_tokens_details": out}
+    # A name that nobody knows makes it an unusual one.
+    assert read_usage(payload) == read_usage(payload | {"unheard_of": None})
