@@ -9,6 +9,7 @@ from billing_worker.rating.rate import Rated, rate
 from billing_worker.rating.rater import contract_of, facts_of
 from billing_worker.rating.segments import Contract
 from billing_worker.rating.usage import HourTokens, UsageEntry, UsageSource, UsageSum, summed
+from ledger.archive.usage import NOWHERE, ArchivedUsage
 from ledger.database import Connection
 from ledger.errors import ConflictError
 from ledger.invoice import Currency
@@ -84,17 +85,21 @@ class Preview:
 
 
 async def preview(
-    connection: Connection, organization: Organization, span: Period, terms: PlanTerms
+    connection: Connection,
+    organization: Organization,
+    span: Period,
+    terms: PlanTerms,
+    archive: ArchivedUsage = NOWHERE,
 ) -> Preview:
     """`span` under `terms` for all of its subscriptions, beside what it comes to as it was.
 
     Call it in a transaction that reads repeatably; `span` lies within one billing period.
 
-    Raises TooMuchUsageError.
+    Raises TooMuchUsageError, and ArchiveUnavailable.
     """
-    source = LedgerUsage(connection)
+    source = LedgerUsage(connection, archive)
     agreed = await contract_of(connection, organization)
-    facts = await facts_of(connection, organization, span, contract=agreed, source=source)
+    facts = await facts_of(connection, organization, span, contract=agreed, source=source, archive=archive)
     records = sum(each.requests for used in facts.usage for each in (*used.included, *used.charged))
     if records > MOST_RECORDS:
         raise TooMuchUsageError(
@@ -107,7 +112,12 @@ async def preview(
         {each.plan_id: (DatedTerms(span.start, terms),) for each in agreed.subscriptions},
     )
     repriced = await facts_of(
-        connection, organization, span, contract=other, source=Repriced(source, prices, terms)
+        connection,
+        organization,
+        span,
+        contract=other,
+        source=Repriced(source, prices, terms),
+        archive=archive,
     )
     return Preview(
         was={

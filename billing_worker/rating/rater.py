@@ -34,12 +34,9 @@ class LedgerRater:
         language: Language,
     ) -> Sequence[InvoiceLine]:
         """All that falls due in `span`, which lies within one billing period, net of VAT."""
-        facts = await facts_of(connection, organization, span, source=self.usage(connection))
+        facts = await facts_of(connection, organization, span, archive=self.archive)
         names = await _project_names(connection, organization.id)
         return rate(facts, currency).lines(organization.id, language, organization.time_zone, names)
-
-    def usage(self, connection: Connection) -> UsageSource:
-        return LedgerUsage(connection, self.archive)
 
     async def periods(
         self, connection: Connection, organization: Organization, within: Period
@@ -63,10 +60,11 @@ async def facts_of(
     *,
     contract: Contract | None = None,
     source: UsageSource | None = None,
+    archive: ArchivedUsage = NOWHERE,
 ) -> Facts:
     """What rating `span` depends on; `contract` and `source` in the place of what was agreed and used."""
     contract = contract or await contract_of(connection, organization)
-    source = source or LedgerUsage(connection)
+    source = source or LedgerUsage(connection, archive)
     time = _time(contract, span)
     segments = contract.segments(span)
     packs = await token_packs.bought_within(connection, organization.id, span)
@@ -80,7 +78,9 @@ async def facts_of(
         usage=usage,
         packs=packs,
         adjustments=await adjustments.within(connection, organization.id, span),
-        measured=await service_levels.measure(connection, organization.id, span) if promised else None,
+        measured=await service_levels.measure(connection, organization.id, span, archive)
+        if promised
+        else None,
         priced_as=await _priced_as(connection, segments, models, span),
     )
 

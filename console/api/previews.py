@@ -66,7 +66,7 @@ async def create(call: Call[PreviewWish, Nothing]) -> PreviewAnswer:
             (found,) = calendar.periods(
                 agreed.subscriptions, _moment(found.period.start - _TICK), organization.time_zone
             )
-        both = await preview(connection, organization, found.period, body.terms)
+        both = await preview(connection, organization, found.period, body.terms, call.services.archive)
     return PreviewAnswer(
         start=found.period.start,
         end=found.period.end,

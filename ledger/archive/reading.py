@@ -55,11 +55,18 @@ class Reader:
 
         yield from heapq.merge(*(self._ordered(part, wanted) for part in parts), key=_place)
 
+    def tables(self, parts: Sequence[Part], wanted: Filter, columns: Sequence[str]) -> "Iterator[Table]":
+        """All rows, in no order, with these columns alone."""
+        for part in parts:
+            yield from self._tables(part, wanted, columns)
+
     def _ordered(self, part: Part, wanted: Filter) -> Iterator[Row]:
-        for table in self._tables(part, wanted, backwards=False):
+        for table in self._tables(part, wanted):
             yield from _rows(table)
 
-    def _tables(self, part: Part, wanted: Filter, *, backwards: bool) -> "Iterator[Table]":
+    def _tables(
+        self, part: Part, wanted: Filter, columns: Sequence[str] | None = None, *, backwards: bool = False
+    ) -> "Iterator[Table]":
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
@@ -72,7 +79,7 @@ class Reader:
                     if monotonic() > self._until:
                         raise ArchiveUnavailable("reading archived usage takes too long: ask for less of it")
                     if _overlaps(file, number, wanted):
-                        table = _chosen(file, number, wanted)
+                        table = _chosen(file, number, wanted, columns)
                         if table is not None:
                             yield table
         except (OSError, ArrowException) as error:
@@ -89,7 +96,7 @@ def _overlaps(file: "ParquetFile", group: int, wanted: Filter) -> bool:
     return (wanted.end is None or first < wanted.end) and (wanted.start is None or last >= wanted.start)
 
 
-def _chosen(file: "ParquetFile", group: int, wanted: Filter) -> "Table | None":
+def _chosen(file: "ParquetFile", group: int, wanted: Filter, columns: Sequence[str] | None) -> "Table | None":
     """What is wanted of a group; what it is chosen by is read before the rest."""
     import pyarrow.compute as pc
 
@@ -101,13 +108,13 @@ def _chosen(file: "ParquetFile", group: int, wanted: Filter) -> "Table | None":
     if wanted.end is not None:
         masks.append(pc.less(few[_AT], _instant(wanted.end, few[_AT])))
     if not masks:
-        return file.read_row_group(group)
+        return file.read_row_group(group, columns)
     mask = masks[0]
     for each in masks[1:]:
         mask = pc.and_(mask, each)
     if not pc.any(mask, min_count=0).as_py():
         return None
-    return file.read_row_group(group).filter(mask)
+    return file.read_row_group(group, columns).filter(mask)
 
 
 def _instant(at: datetime, column: "ChunkedArray") -> Any:

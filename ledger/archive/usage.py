@@ -9,7 +9,7 @@ from typing import Final
 
 from config.settings import Archive
 from ledger import rollups
-from ledger.archive import parts
+from ledger.archive import answers, parts
 from ledger.archive.reading import Reader, Row
 from ledger.archive.store import ArchiveUnavailable, open_store
 from ledger.database import Connection
@@ -69,6 +69,14 @@ class ArchivedUsage:
                     raise ArchiveUnavailable("there is too much archived usage in an hour that is cut")
                 found.append(row | {"usd_per_eur": str(row["usd_per_eur"])})
         return found
+
+    async def answers(self, connection: Connection, wanted: Filter) -> answers.Answers:
+        """How the requests were answered, counted."""
+        told = await parts.overlapping(connection, wanted.start, wanted.end)
+        if not told:
+            return answers.Answers()
+        tables = self._reader(told).tables(told, wanted, answers.COLUMNS)
+        return await asyncio.to_thread(answers.count, tables)
 
     def _reader(self, told: Sequence[parts.Part]) -> Reader:
         if self._url is None:

@@ -23,6 +23,7 @@ from ledger.archive.usage import ArchivedUsage
 from ledger.database import Connection, Pool, reading, transaction
 from ledger.pages import MAX_ROWS, Position, Slice
 from ledger.periods import Period, month_of
+from ledger.service_levels import ServiceLevel, measure
 from ledger.usage_filter import Filter
 from ledger.usage_partitions import ensure_month, months
 from ledger.usage_rows import UsageRow, rows
@@ -147,6 +148,44 @@ async def test_sums_hours_and_records_of_archived_time_are_what_they_were_also_w
     await run_once(settings, "archive", AT)
     assert await attached(pool) == []
     assert [await told(pool, archive, span) for span in spans] == before
+
+
+async def test_how_well_an_organization_was_served_is_told_alike_of_archived_time(
+    settings: Settings, pool: Pool, url: str
+) -> None:
+    chance = random.Random(4)
+    for number in range(120):
+        await enter(
+            pool,
+            f"req_{number}",
+            chance.choice(("org_a", "org_a", "org_b")),
+            occurred_at=OLD + timedelta(minutes=chance.randrange(60), microseconds=number),
+            status=chance.choice((200, 200, 500, 0, 429)),
+            outcome=chance.choice(("completed", "upstream_cut", "stopped")),
+            endpoint=chance.choice(("chat/completions", "/v1/realtime")),
+            first_byte_ms=chance.choice((None, 0, 80, number)),
+            duration_ms=chance.randrange(9_000),
+            price_nano=0,
+        )
+    spans = [month_of(OLD, "UTC"), Period(OLD + timedelta(minutes=7, seconds=3), OLD + timedelta(minutes=40))]
+    archive = ArchivedUsage(url)
+
+    async def measured() -> list[ServiceLevel]:
+        async with reading(pool) as connection:
+            return [await measure(connection, "org_a", span, archive) for span in spans]
+
+    before = await measured()
+    assert all(level.minutes_down and level.failed and level.latency_ms_p95 for level in before)
+    await run_once(settings, "archive", AT)
+    assert await attached(pool) == []
+    assert await measured() == before
+    async with reading(pool) as connection:
+        with pytest.raises(ArchiveUnavailable):
+            await measure(connection, "org_a", spans[0])
+        assert (await measure(connection, "org_none", spans[0], archive)).requests == 0
+    # What comes late for such a month is counted with it.
+    await enter(pool, "req_late", "org_a", occurred_at=OLD + timedelta(minutes=9), status=500, price_nano=0)
+    assert [level.failed for level in await measured()] == [level.failed + 1 for level in before]
 
 
 async def test_records_that_come_after_their_month_was_archived_go_into_a_further_file(
