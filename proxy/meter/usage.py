@@ -84,7 +84,10 @@ def _as_usual(payload: Mapping[str, Any]) -> Usage | None:
     given_in, given_out = payload.get("prompt_tokens"), payload.get("completion_tokens")
     into, out = payload.get("prompt_tokens_details"), payload.get("completion_tokens_details")
     into, out = _NONE if into is None else into, _NONE if out is None else out
+    total = payload.get("total_tokens", 0)
     if type(given_in) is not int or type(given_out) is not int or not payload.keys() <= _USUAL:
+        return None
+    if type(total) is not int or not 0 <= total <= MAX_COUNT:
         return None
     if type(into) not in _OBJECTS or type(out) not in _OBJECTS:
         return None

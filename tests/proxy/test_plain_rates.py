@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import config
 from ledger.exchange import Rate, nano_usd_to_eur
 from ledger.price_file import load_price_list
-from ledger.prices import Price
 from ledger.price_rules import PriceRule
+from ledger.prices import Price
 from ledger.rating import Tariff, cost
 from ledger.usage import Usage
 from proxy.plain_rates import PlainRates
