@@ -34,6 +34,7 @@ class Item(BaseModel):
     period_end: Instant
     organization_id: str
     project: str | None
+    project_name: str | None
     model: str | None
 
     @classmethod
@@ -52,6 +53,7 @@ class Item(BaseModel):
             period_end=line.period.end,
             organization_id=line.organization_id,
             project=line.project,
+            project_name=line.project_name,
             model=line.model,
         )
 

@@ -141,10 +141,11 @@ async def covered_by(connection: Connection, invoice_id: str) -> list[Covered]:
 
 
 class Billed(NamedTuple):
-    """Lines of one kind, added up: what was billed of a span so far."""
+    """Lines of one kind, added up: what was billed of a span so far. `project_name` is what one of them calls it."""
 
     kind: LineKind
     project: str | None
+    project_name: str | None
     model: str | None
     net: Decimal
 
@@ -159,7 +160,7 @@ async def billed(
     """By all closings that count but those of `without`. Credit notes change nothing here: who gives something back
     does not ask for it again."""
     rows = await connection.fetch(
-        "select line.kind, project, model, sum(line.net) as net from invoice_line line"
+        "select line.kind, project, max(project_name), model, sum(line.net) as net from invoice_line line"
         " join closing on closing.invoice_id = line.invoice_id"
         " where organization_id = $1 and currency = $2 and span_start >= $3 and span_start < $4"
         " and replaced_by is null and closing.id <> all($5::bigint[]) group by line.kind, project, model",

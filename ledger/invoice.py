@@ -74,7 +74,7 @@ class InvoiceLine:
 
     `unit` is of UN/ECE Recommendation 20 (C62 is one piece, MON a month). `organization_id` is whose usage it
     is, where one pays for several, and `organization_name` what it is called on the document. Credits have a
-    negative quantity, never a negative price.
+    negative quantity, never a negative price. `project` is an id, and `project_name` what it is called on the document.
     """
 
     kind: LineKind
@@ -90,6 +90,7 @@ class InvoiceLine:
     organization_id: str
     organization_name: str | None = None
     project: str | None = None
+    project_name: str | None = None
     model: str | None = None
 
 

@@ -84,7 +84,7 @@ _INVOICE = (
 )
 _LINE = (
     *("kind", "description", "quantity", "unit", "unit_price", "base_quantity", "net", "vat_category"),
-    *("vat_rate", "organization_id", "organization_name", "project", "model"),
+    *("vat_rate", "organization_id", "organization_name", "project", "project_name", "model"),
 )
 _VAT = ("category", "rate", "base", "amount", "exemption_code", "exemption")
 

@@ -187,7 +187,7 @@ def _line(position: int, line: InvoiceLine, time_zone: str) -> Terms:
 def _attributes(line: InvoiceLine) -> Iterator[tuple[str, str]]:
     for name, value in (
         ("organization", line.organization_name),
-        ("project", line.project),
+        ("project", line.project_name or line.project),
         ("model", line.model),
     ):
         if value is not None:

@@ -83,9 +83,11 @@ def _groups(invoice: Invoice, writing: Writing) -> Iterator[Layout]:
         name = _shown(of_organization[0].organization_name or organization)
         rows: list[Layout] = []
         for project, of_project in groupby(of_organization, key=lambda line: line.project):
+            of_its_own = list(of_project)
             if len({line.project for line in of_organization}) > 1:
-                rows.append({"heading": _shown(project or writing.labels.general)})
-            for line in of_project:
+                called = of_its_own[0].project_name or project or writing.labels.general
+                rows.append({"heading": _shown(called)})
+            for line in of_its_own:
                 running += line.net
                 rows.append(_row(line, invoice, writing) | {"running": writing.amount(running)})
         subtotal = sum((line.net for line in of_organization), ZERO)

@@ -24,8 +24,8 @@ _DAY = timedelta(days=1)
 _ONE = Decimal(1)
 _ZERO = Decimal("0.00")
 _USED_LATE: dict[Language, str] = {
-    "en": "{model}: {tokens} tokens in {requests} requests, recorded after that time was invoiced",
-    "fr": "{model} : {tokens} jetons en {requests} requêtes, enregistrés après la facturation de cette période",
+    "en": "{model}{of_project}: {tokens} tokens in {requests} requests, recorded after that time was invoiced",
+    "fr": "{model}{of_project} : {tokens} jetons en {requests} requêtes, enregistrés après sa facturation",
 }
 _CORRECTED: dict[Language, str] = {
     "en": "{text} (difference to what was invoiced)",
@@ -93,13 +93,14 @@ def owed(
         key = (line.kind, line.project, line.model)
         wanted[key] = wanted.get(key, _ZERO) + line.net
         first.setdefault(key, line)
-    paid: dict[Key, Decimal] = {(each.kind, each.project, each.model): each.net for each in billed}
+    paid = {(each.kind, each.project, each.model): each for each in billed}
     found = []
     for key in (*wanted, *(key for key in paid if key not in wanted)):
-        difference = wanted.get(key, _ZERO) - paid.get(key, _ZERO)
+        before = paid.get(key)
+        difference = wanted.get(key, _ZERO) - (before.net if before else _ZERO)
         if difference:
-            came = [each for each in surplus if each.model == key[2]]
-            model = first.get(key) or _bare(key, span, organization_id, language, time_zone)
+            came = [each for each in surplus if (each.project_id or None, each.model) == key[1:]]
+            model = first.get(key) or _bare(key, before, span, organization_id, language, time_zone)
             found.append(_difference(model, difference, came, language))
     return tuple(found)
 
@@ -111,6 +112,7 @@ def _difference(
         period = Period(min(each.period.start for each in came), max(each.period.end for each in came))
         description = _USED_LATE[language].format(
             model=line.model,
+            of_project=f" ({line.project_name})" if line.project_name else "",
             tokens=format_decimal(sum(each.tokens for each in came), locale=language),
             requests=format_decimal(sum(each.requests for each in came), locale=language),
         )
@@ -129,7 +131,9 @@ def _difference(
     )
 
 
-def _bare(key: Key, span: Period, organization_id: str, language: Language, time_zone: str) -> InvoiceLine:
+def _bare(
+    key: Key, before: Billed | None, span: Period, organization_id: str, language: Language, time_zone: str
+) -> InvoiceLine:
     """For what was billed and is not due any more at all."""
     kind, project, model = key
     first, last = (format_date(day, "medium", locale=language) for day in days_of(span, time_zone))
@@ -146,5 +150,6 @@ def _bare(key: Key, span: Period, organization_id: str, language: Language, time
         period=span,
         organization_id=organization_id,
         project=project,
+        project_name=before.project_name if before else None,
         model=model,
     )

@@ -53,7 +53,8 @@ class Charge:
         self, organization_id: str, language: Language, time_zone: str, projects: Mapping[str, str]
     ) -> InvoiceLine:
         """VAT is not decided here: the line has none. `projects`: names by id."""
-        facts = {"project": projects.get(self.project_id or "", self.project_id), **self.facts}
+        name = projects.get(self.project_id or "", self.project_id)
+        facts = {"project": name, **self.facts}
         return InvoiceLine(
             kind=self.kind,
             description=worded(self.text, facts, self.period, language, time_zone),
@@ -67,6 +68,7 @@ class Charge:
             period=self.period,
             organization_id=organization_id,
             project=self.project_id,
+            project_name=name,
             model=self.model,
         )
 

@@ -73,7 +73,8 @@ def usage_line(**changes: Any) -> InvoiceLine:
             vat_rate=Decimal(20),
             period=MARCH,
             organization_id="org_essais",
-            project="Assistant",
+            project="proj_1",
+            project_name="Assistant",
             model="gpt-5",
         ),
         **changes,
@@ -91,6 +92,7 @@ def fee_line(kind: LineKind, description: str, price: str, **changes: Any) -> In
         base_quantity=Decimal(1),
         net=amount,
         project=None,
+        project_name=None,
         model=None,
         **changes,
     )
@@ -212,6 +214,7 @@ def _lines(draw: st.DrawFn) -> InvoiceLine:
         net=line_net(quantity, price, base),
         period=Period(start, start + timedelta(hours=draw(st.integers(1, 40)))),
         project=draw(st.none() | _TEXTS),
+        project_name=draw(st.none() | _TEXTS),
         model=draw(st.sampled_from([None, "gpt-5", "o4-mini"])),
         organization_name=draw(st.none() | _TEXTS),
     )

@@ -81,7 +81,7 @@ def facts_of(of: Invoice) -> InvoiceFacts:
                     (name, blanks(value))
                     for name, value in (
                         ("organization", line.organization_name),
-                        ("project", line.project),
+                        ("project", line.project_name or line.project),
                         ("model", line.model),
                     )
                     if value is not None
@@ -171,7 +171,7 @@ def test_a_document_that_is_paid_says_so() -> None:
 def test_what_xml_forbids_is_left_out_and_a_long_address_is_kept_whole() -> None:
     address = replace(FRENCH_BUYER.address, lines=("a", "b\x00\x1f", "c", "d"))
     odd = invoice(
-        [usage_line(description="\x0bligne\n\nsuite\ufffe", project="  ")],
+        [usage_line(description="\x0bligne\n\nsuite\ufffe", project_name="  ")],
         buyer=replace(FRENCH_BUYER, address=address),
     )
     facts = parse(cii_xml(odd))

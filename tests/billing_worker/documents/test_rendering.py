@@ -60,7 +60,8 @@ def many_lines() -> Invoice:
         [
             usage_line(
                 description=f"gpt-5, lot n° {number}",
-                project=("Assistant", "Recherche", "Traduction")[number // 100],
+                project=f"proj_{number // 100}",
+                project_name=("Assistant", "Recherche", "Traduction")[number // 100],
                 quantity=quantity,
                 net=line_net(quantity, Decimal("1.25"), Decimal(1_000_000)),
             )
@@ -227,7 +228,11 @@ def test_what_the_font_lacks_stops_no_invoice() -> None:
 
 
 def test_a_text_too_long_for_a_page_is_cut_in_print_alone() -> None:
-    document = render(invoice([usage_line(description="lorem ipsum " * 400), usage_line(project="y" * 2000)]))
+    document = render(
+        invoice(
+            [usage_line(description="lorem ipsum " * 400), usage_line(project="y", project_name="y" * 2000)]
+        )
+    )
     assert document.xml is not None
     assert "…" in texts(document.pdf)[0]
     assert len(texts(document.pdf)) == 2

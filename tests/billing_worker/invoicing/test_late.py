@@ -1,14 +1,16 @@
 """However usage is spread over invoices, they come to what one invoice would have come to."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_worker.invoicing.late import owed, surplus
+from billing_worker.invoicing.late import Surplus, owed, surplus
 from ledger.closings import Billed, Covered
 from ledger.invoice import InvoiceLine
+from ledger.periods import Period
 from tests.billing_worker.invoicing.world import OCTOBER
 
 ORGANIZATION = "org_1"
@@ -38,7 +40,9 @@ def difference(rated: dict[str | None, Decimal], before: list[InvoiceLine]) -> t
     sums: dict[str | None, Decimal] = {}
     for each in before:
         sums[each.model] = sums.get(each.model, Decimal(0)) + each.net
-    billed = [Billed("usage" if model else "subscription", None, model, net) for model, net in sums.items()]
+    billed = [
+        Billed("usage" if model else "subscription", None, None, model, net) for model, net in sums.items()
+    ]
     lines = [line(model, net) for model, net in rated.items() if net]
     return owed(lines, billed, [], span=OCTOBER, organization_id=ORGANIZATION, language="en", time_zone="UTC")
 
@@ -90,3 +94,33 @@ def test_surplus_and_what_was_billed_make_up_what_is_there(
     } == more
     assert all(each.tokens == 7 * each.requests for each in found)
     assert all(each.period.end - each.period.start == timedelta(days=1) for each in found)
+
+
+def test_what_came_late_for_one_project_is_not_told_of_another_with_the_same_model() -> None:
+    def of(project: str, net: str) -> InvoiceLine:
+        return replace(line("o3", Decimal(net)), project=project, project_name=project.upper())
+
+    def came(project: str, day: int, tokens: int) -> Surplus:
+        start = OCTOBER.start + timedelta(days=day)
+        return Surplus(project, "o3", Period(start, start + timedelta(days=1)), 1, tokens, 5)
+
+    billed = [Billed("usage", "a", "A", "o3", Decimal(1)), Billed("usage", "c", "C", "o3", Decimal(4))]
+    late = [came("a", 1, 10), came("b", 2, 200), came("b", 3, 3000)]
+    of_a, of_b, of_c = owed(
+        [of("a", "2"), of("b", "3")],
+        billed,
+        late,
+        span=OCTOBER,
+        organization_id=ORGANIZATION,
+        language="en",
+        time_zone="UTC",
+    )
+    assert of_a.description.startswith("o3 (A): 10 tokens in 1 requests")
+    assert of_b.description.startswith("o3 (B): 3,200 tokens in 2 requests")
+    assert [(each.net, each.project, each.project_name) for each in (of_a, of_b, of_c)] == [
+        (Decimal(1), "a", "A"),
+        (Decimal(3), "b", "B"),
+        (Decimal(-4), "c", "C"),
+    ]
+    assert of_a.period == late[0].period
+    assert (of_b.period.start, of_b.period.end) == (late[1].period.start, late[2].period.end)

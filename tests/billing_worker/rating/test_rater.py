@@ -132,6 +132,7 @@ async def test_a_month_of_the_ledger_is_rated_with_all_that_belongs_to_it(
         lines = await LedgerRater().lines(connection, organization, "EUR", OCTOBER, "fr")
         assert await LedgerRater().lines(connection, organization, "USD", OCTOBER, "fr") == ()
     # One of 44,700 minutes failed: 99.997 %, which keeps the promise.
+    assert [line.project_name for line in lines if line.project] == ["Search"]
     assert [(line.kind, line.net, line.project, line.model) for line in lines] == [
         ("subscription", Decimal("10.00"), None, None),
         ("overage", Decimal("1.00"), None, "gpt-4o"),
