@@ -8,7 +8,6 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from billing_worker.insights.anomalies import Anomaly, anomalies
-from billing_worker.insights.forecast import Forecast, forecast
 from billing_worker.insights.history import DAYS, days_of, filled
 from billing_worker.insights.recommendations import (
     ModelUse,
@@ -20,12 +19,12 @@ from billing_worker.insights.recommendations import (
     on_plan,
 )
 from ledger import plans, subscriptions
+from ledger.archive.usage import ArchivedUsage
 from ledger.breakdown import Part, breakdown
 from ledger.database import Connection
 from ledger.organizations import Organization
 from ledger.pages import Slice
 from ledger.periods import day_of, month_of
-from ledger.periods import days_of as days_within
 from ledger.plans import Plan
 from ledger.usage import Usage
 from ledger.usage_filter import Filter
@@ -47,20 +46,11 @@ class UnusualDay:
     anomaly: Anomaly
 
 
-@dataclass(frozen=True, slots=True)
-class MonthAhead:
-    """What the month has come to, in euros, and what its rest is foreseen to; `month` is its first day."""
-
-    month: date
-    so_far: Decimal
-    rest: Forecast
-
-
 async def unusual_days(
-    connection: Connection, organization: Organization, at: datetime, *, last: int
+    connection: Connection, organization: Organization, at: datetime, archive: ArchivedUsage, *, last: int
 ) -> list[UnusualDay]:
-    """Of the `last` days that are over."""
-    today, history = await _history(connection, organization, at)
+    """Of the `last` days that are over. Raises ArchiveUnavailable."""
+    today, history = await _history(connection, organization, at, archive)
     found = []
     for measure, values in (
         ("tokens", [(day, float(part.total_tokens)) for day, part in history]),
@@ -75,54 +65,46 @@ async def unusual_days(
     return found
 
 
-async def month_ahead(connection: Connection, organization: Organization, at: datetime) -> MonthAhead | None:
-    """None where nothing is known to go by. Today is foreseen like the days after it."""
-    today, history = await _history(connection, organization, at)
-    prices = [(day, part.price_nano_eur) for day, part in history]
-    _, last = days_within(month_of(at, organization.time_zone), organization.time_zone)
-    series = filled([(day, nano / 1e9) for day, nano in prices], today)
-    rest = await asyncio.to_thread(forecast, series, (last - today).days + 1)
-    if rest is None:
-        return None
-    so_far = sum(nano for day, nano in prices if day >= today.replace(day=1))
-    return MonthAhead(today.replace(day=1), Decimal(so_far) / _NANO, rest)
-
-
 async def _history(
-    connection: Connection, organization: Organization, at: datetime
+    connection: Connection, organization: Organization, at: datetime, archive: ArchivedUsage
 ) -> tuple[date, list[tuple[date, Part]]]:
     """Today, and the days before it that have usage."""
     today = day_of(at, organization.time_zone)
     wanted = Filter(organization_id=organization.id)
     first, yesterday = today - timedelta(days=DAYS), today - timedelta(days=1)
-    found = await days_of(connection, wanted, first, yesterday, organization.time_zone)
+    found = await days_of(connection, wanted, first, yesterday, organization.time_zone, archive)
     return today, list(found.items())
 
 
 async def recommendations(
-    connection: Connection, organization: Organization, at: datetime, prices: Prices
+    connection: Connection, organization: Organization, at: datetime, prices: Prices, archive: ArchivedUsage
 ) -> list[Recommendation]:
+    """Raises ArchiveUnavailable."""
     subscription = await subscriptions.current(connection, organization.id, at)
     plan = None if subscription is None else await plans.get(connection, subscription.plan_id)
     found: list[Recommendation] = []
     offer = None if plan is None else _offer(plan)
     # Tokens that a plan's price includes cost nothing more, so using them otherwise saves nothing.
     if plan is None or plan.monthly_quota <= 0:
-        uses = await _uses(connection, organization, at)
+        uses = await _uses(connection, organization, at, archive)
         found += on_models(uses, prices, offer)
-    months = await _whole_months(connection, organization, at)
+    months = await _whole_months(connection, organization, at, archive)
     if offer is not None and subscription is not None and subscription.start <= months[0][0]:
         offers = [_offer(each) for each in await plans.listing(connection, Slice()) if each.active]
         tokens = [sum(part.total_tokens for part in parts) for _, parts in months]
         models = sorted({part.by[0] for _, parts in months for part in parts})
         found += on_plan(offer, [each for each in offers if each.id != offer.id], tokens, models)
-    found += on_keys(await _idle_keys(connection, organization, at))
+    found += on_keys(await _idle_keys(connection, organization, at, archive))
     return found
 
 
-async def _uses(connection: Connection, organization: Organization, at: datetime) -> list[ModelUse]:
+async def _uses(
+    connection: Connection, organization: Organization, at: datetime, archive: ArchivedUsage
+) -> list[ModelUse]:
     wanted = Filter(start=_hour(at - MONTH), end=at, organization_id=organization.id)
-    parts = await breakdown(connection, wanted, ("hour", "model", "endpoint", "stream"), limit=_MOST_GROUPS)
+    parts = await breakdown(
+        connection, wanted, ("hour", "model", "endpoint", "stream"), limit=_MOST_GROUPS, archive=archive
+    )
     zone = ZoneInfo(organization.time_zone)
     by_model: dict[str, list[Part]] = {}
     for part in parts:
@@ -159,7 +141,7 @@ def _hour(instant: datetime) -> datetime:
 
 
 async def _whole_months(
-    connection: Connection, organization: Organization, at: datetime
+    connection: Connection, organization: Organization, at: datetime, archive: ArchivedUsage
 ) -> list[tuple[datetime, list[Part]]]:
     """The two before this one, the older first, by model, each with its start."""
     end = month_of(at, organization.time_zone).start
@@ -167,7 +149,12 @@ async def _whole_months(
     for _ in range(2):
         month = month_of(end - timedelta(microseconds=1), organization.time_zone)
         wanted = Filter(start=month.start, end=month.end, organization_id=organization.id)
-        found.append((month.start, await breakdown(connection, wanted, ("model",), limit=_MOST_GROUPS)))
+        found.append(
+            (
+                month.start,
+                await breakdown(connection, wanted, ("model",), limit=_MOST_GROUPS, archive=archive),
+            )
+        )
         end = month.start
     return found[::-1]
 
@@ -176,10 +163,15 @@ def _offer(plan: Plan) -> Offer:
     return Offer(plan.id, plan.name, plan.currency, plan.monthly_price, plan.monthly_quota, plan.models)
 
 
-async def _idle_keys(connection: Connection, organization: Organization, at: datetime) -> list[str]:
+async def _idle_keys(
+    connection: Connection, organization: Organization, at: datetime, archive: ArchivedUsage
+) -> list[str]:
     """Names of keys that could be used and were not in all of IDLE."""
     wanted = Filter(start=_hour(at - IDLE), end=at, organization_id=organization.id)
-    used = [part.by[0] for part in await breakdown(connection, wanted, ("key_id",), limit=_MOST_GROUPS)]
+    used = [
+        part.by[0]
+        for part in await breakdown(connection, wanted, ("key_id",), limit=_MOST_GROUPS, archive=archive)
+    ]
     rows = await connection.fetch(
         "select name from api_key where organization_id = $1 and revoked_at is null and created_at < $2"
         " and (expires_at is null or expires_at > $3) and id <> all($4::text[]) order by name",

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from billing_worker.insights.models import ENOUGH, WINDOW
+from ledger.archive.usage import ArchivedUsage
 from ledger.breakdown import Part, breakdown
 from ledger.database import Connection
 from ledger.periods import start_of
@@ -25,10 +26,12 @@ class History:
     of_month: Decimal
 
 
-async def daily_prices(connection: Connection, wanted: Filter, today: date, time_zone: str) -> History:
-    """Up to DAYS back; `wanted` names no span."""
+async def daily_prices(
+    connection: Connection, wanted: Filter, today: date, time_zone: str, archive: ArchivedUsage
+) -> History:
+    """Up to DAYS back; `wanted` names no span. Raises ArchiveUnavailable."""
     first = min(today - timedelta(days=DAYS), today.replace(day=1))
-    found = await days_of(connection, wanted, first, today, time_zone)
+    found = await days_of(connection, wanted, first, today, time_zone, archive)
     prices = {day: Decimal(part.price_nano_eur) / _NANO for day, part in found.items()}
     month = [price for day, price in prices.items() if (day.year, day.month) == (today.year, today.month)]
     complete = filled([(day, float(price)) for day, price in prices.items() if day < today], today)
@@ -36,13 +39,13 @@ async def daily_prices(connection: Connection, wanted: Filter, today: date, time
 
 
 async def days_of(
-    connection: Connection, wanted: Filter, first: date, last: date, time_zone: str
+    connection: Connection, wanted: Filter, first: date, last: date, time_zone: str, archive: ArchivedUsage
 ) -> dict[date, Part]:
-    """Of those days of the calendar that have any usage, in their order."""
+    """Of those days of the calendar that have any usage, in their order. Raises ArchiveUnavailable."""
     start, end = start_of(first, time_zone), start_of(last + timedelta(days=1), time_zone)
     span = replace(wanted, start=start, end=end)
     days = (last - first).days + 1
-    parts = await breakdown(connection, span, ("day",), limit=days, time_zone=time_zone)
+    parts = await breakdown(connection, span, ("day",), limit=days, time_zone=time_zone, archive=archive)
     return {part.by[0]: part for part in parts}
 
 

@@ -3,18 +3,21 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from billing_worker.insights.finding import UnusualDay, month_ahead, recommendations, unusual_days
+from billing_worker.insights.finding import UnusualDay, recommendations, unusual_days
+from billing_worker.insights.month import month_ahead
 from billing_worker.insights.recommendations import Prices
 from billing_worker.job import Context, Report
 from billing_worker.jobs.quota_warnings import active_organizations
 from ledger import alerts, notifications
 from ledger import insights as kept
+from ledger.archive.usage import ArchivedUsage
 from ledger.database import Connection, transaction
 from ledger.insights import RECOMMENDATIONS, Kind
 from ledger.notice_kinds import UsageAnomaly
 from ledger.organizations import Organization
 from ledger.periods import day_of
 from ledger.prices import PriceList
+from ledger.usage_filter import Filter
 
 ALERT = "usage_anomaly"
 LOOK_BACK = 7
@@ -25,13 +28,14 @@ _FORECAST: tuple[Kind] = ("forecast",)
 
 async def insights(context: Context, at: datetime) -> Report:
     unusual = advice = seen = 0
+    archive = ArchivedUsage.of(context.settings.archive)
     async with transaction(context.pool) as connection:
         prices = await _prices(connection, at)
     async for organization in active_organizations(context.pool):
         async with transaction(context.pool) as connection:
-            unusual += await _unusual(connection, organization, at)
-            await _month(connection, organization, at)
-            advice += await _advise(connection, organization, at, prices)
+            unusual += await _unusual(connection, organization, at, archive)
+            await _month(connection, organization, at, archive)
+            advice += await _advise(connection, organization, at, prices, archive)
         seen += 1
     return {"organizations": seen, "unusual_days": unusual, "recommendations": advice}
 
@@ -43,9 +47,11 @@ async def _prices(connection: Connection, at: datetime) -> Prices:
     return Prices(PriceList.from_rows(rows), at)
 
 
-async def _unusual(connection: Connection, organization: Organization, at: datetime) -> int:
+async def _unusual(
+    connection: Connection, organization: Organization, at: datetime, archive: ArchivedUsage
+) -> int:
     """People are told of yesterday; what is older and was missed is kept and no more."""
-    found = await unusual_days(connection, organization, at, last=LOOK_BACK)
+    found = await unusual_days(connection, organization, at, archive, last=LOOK_BACK)
     yesterday = day_of(at, organization.time_zone) - timedelta(days=1)
     for each in found:
         currency = "EUR" if each.measure == "cost" else None
@@ -88,29 +94,33 @@ async def _tell(connection: Connection, organization: Organization, unusual: Unu
     )
 
 
-async def _month(connection: Connection, organization: Organization, at: datetime) -> None:
-    ahead = await month_ahead(connection, organization, at)
+async def _month(
+    connection: Connection, organization: Organization, at: datetime, archive: ArchivedUsage
+) -> None:
+    wanted = Filter(organization_id=organization.id)
+    ahead = await month_ahead(connection, wanted, at, organization.time_zone, archive)
     key = f"{day_of(at, organization.time_zone):%Y-%m}"
     if ahead is not None:
-        rest = ahead.rest
-
-        def whole(value: float | None) -> str | None:
-            return None if value is None else f"{(ahead.so_far + Decimal(value)).quantize(_CENT)}"
-
         facts = {
             "month": key,
-            "so_far": f"{ahead.so_far.quantize(_CENT)}",
-            "total": whole(rest.total),
-            "low": whole(rest.low),
-            "high": whole(rest.high),
-            "method": rest.method,
+            "so_far": _whole(ahead.so_far),
+            "total": _whole(ahead.total),
+            "low": _whole(ahead.low),
+            "high": _whole(ahead.high),
+            "method": ahead.method,
         }
         await kept.keep(connection, organization.id, "forecast", key, facts, at=at, currency="EUR")
     await kept.end_others(connection, organization.id, _FORECAST, [(_FORECAST[0], key)], at=at)
 
 
-async def _advise(connection: Connection, organization: Organization, at: datetime, prices: Prices) -> int:
-    found = await recommendations(connection, organization, at, prices)
+def _whole(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value.quantize(_CENT)}"
+
+
+async def _advise(
+    connection: Connection, organization: Organization, at: datetime, prices: Prices, archive: ArchivedUsage
+) -> int:
+    found = await recommendations(connection, organization, at, prices, archive)
     for each in found:
         await kept.keep(
             connection,

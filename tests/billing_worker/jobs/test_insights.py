@@ -1,12 +1,15 @@
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 import config
 from billing_worker.app import run_once
 from billing_worker.insights.sentences import sentence
+from billing_worker.reports.reporting import Request, make
 from config.settings import Settings
 from ledger import api_keys, insights, plans, price_rows
 from ledger.database import Pool, reading, transaction
@@ -15,6 +18,7 @@ from ledger.keys import KeyHasher
 from ledger.pages import Slice
 from ledger.plans import PlanTerms
 from ledger.price_file import load_price_list
+from ledger.usage_filter import Filter
 from tests.billing_worker.insights.weeks import days
 from tests.billing_worker.jobs.tenants import tenant, told
 from tests.usage import enter
@@ -65,7 +69,9 @@ async def test_an_unusual_yesterday_is_kept_and_told_once(settings: Settings, po
     assert [each.kind for each in await told(pool, organization)] == ["usage_anomaly", "usage_anomaly"]
 
 
-async def test_the_month_ahead_is_foreseen_and_brought_up_to_date(settings: Settings, pool: Pool) -> None:
+async def test_the_month_ahead_is_foreseen_brought_up_to_date_and_told_alike_by_reports(
+    settings: Settings, pool: Pool
+) -> None:
     organization, _ = await tenant(pool)
     await use(pool, organization, [1000.0] * 60)
     for day in range(2):
@@ -73,6 +79,20 @@ async def test_the_month_ahead_is_foreseen_and_brought_up_to_date(settings: Sett
     (ahead,) = (await found(pool, organization))["forecast"]
     assert (ahead.key, ahead.facts["so_far"]) == ("2026-11", "20.00")
     assert float(ahead.facts["low"]) <= float(ahead.facts["total"]) <= float(ahead.facts["high"])
+    await enter(
+        pool, "req_today", organization, occurred_at=AT - timedelta(days=-1, hours=1), price_nano_eur=10**10
+    )
+    await run_once(settings, "insights", AT + timedelta(days=1))
+    (ahead,) = (await found(pool, organization))["forecast"]
+    at = AT + timedelta(days=1)
+    request = Request("cost_trend", "json", "en", Filter(organization_id=organization))
+    told = orjson.loads((await make(pool, request, at)).content)
+    assert {fact["name"]: Decimal(fact["value"]) for fact in told["facts"]} == {
+        "month_to_date": Decimal(ahead.facts["so_far"]),
+        "projection": Decimal(ahead.facts["total"]),
+        "low": Decimal(ahead.facts["low"]),
+        "high": Decimal(ahead.facts["high"]),
+    }
     await run_once(settings, "insights", AT + timedelta(days=15))
     assert [each.key for each in (await found(pool, organization))["forecast"]] == ["2026-12"]
 
