@@ -11,10 +11,12 @@ from ledger.database import COMMAND_SECONDS, CONNECT_SECONDS, Connection
 
 LOCK = 0x746F6C6C  # "toll": no two programs migrate one database at once
 LOCK_SECONDS = 60
+MIGRATION_SECONDS = 6 * 3600
+"""Bounds one migration; some go once through all usage that there is."""
 
 
 class MigrationError(Exception):
-    """The database's history is not the one that this program knows. One line that says why."""
+    """The database's history is not the one that this program knows, or another is at it. One line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,10 @@ async def pending(connection: Connection) -> list[str]:
 async def _next(connection: Connection, wanted: list[Migration]) -> str | None:
     async with connection.transaction():
         # Held to the end of the transaction and not of the session: this works behind a pooler too.
-        await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
+        try:
+            await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
+        except TimeoutError as error:
+            raise MigrationError("another program has been migrating this database for a while") from error
         await connection.execute(
             "create table if not exists schema_migration (name text primary key, checksum text not null,"
             " applied_at timestamptz not null default now())"
@@ -78,7 +83,7 @@ async def _next(connection: Connection, wanted: list[Migration]) -> str | None:
         lacking = await _lacking(connection, wanted)
         if not lacking:
             return None
-        await connection.execute(lacking[0].sql)
+        await connection.execute(lacking[0].sql, timeout=MIGRATION_SECONDS)
         await connection.execute(
             "insert into schema_migration (name, checksum) values ($1, $2)",
             lacking[0].name,

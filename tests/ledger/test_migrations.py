@@ -3,6 +3,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from ledger import migrations
 from ledger.database import close_pool, open_pool, reading
 from ledger.migrations import Migration, MigrationError, known, migrate, pending
 
@@ -36,6 +37,23 @@ async def test_a_failure_leaves_nothing_behind_and_can_be_repeated(empty_databas
         await migrate(empty_database_url, [ONE, bad])
     assert await ids(empty_database_url) == [1]
     assert await migrate(empty_database_url, [ONE, TWO]) == ["0002_two"]
+
+
+async def test_one_that_has_much_to_do_is_not_cut_off_as_one_that_waits_for_another_is(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.3)
+    long = Migration("0001_long", "create table one (id int); select pg_sleep(0.8)")
+    working = asyncio.create_task(migrate(empty_database_url, [long]))
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        while not await connection.fetchval("select count(*) from pg_locks where locktype = 'advisory'"):
+            await asyncio.sleep(0)
+        with pytest.raises(MigrationError, match="another program"):
+            await migrate(empty_database_url, [long])
+    finally:
+        await connection.close()
+    assert await working == ["0001_long"]
 
 
 async def test_a_changed_file_is_refused_by_name(empty_database_url: str) -> None:
