@@ -15,6 +15,10 @@ from runtime.http_protocol import HttpProtocol
 # Longer than a load balancer keeps its own side (60 s with most), so that it never sends into a closing one.
 KEEP_ALIVE_SECONDS = 75
 
+# libuv takes one new connection from a socket in each turn of the loop. A turn of a busy loop serves all that it has,
+# so of 256 clients that came at once some waited 2 s to be let in. As many handles of the one queue let in as many.
+ACCEPTING = 16
+
 # Of a WebSocket: bytes of a message, and how its other side is asked whether it is still there. A client that is held
 # back can't answer until it is read again.
 LARGEST_MESSAGE = 16 * 1024 * 1024
@@ -74,7 +78,7 @@ async def serve(
     with stop_on_signal() as stop:
         stopping = asyncio.create_task(_exit_when(stop, server, on_stop))
         try:
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=[listener, *(listener.dup() for _ in range(ACCEPTING - 1))])
         except SystemExit:
             raise ServeError("the application could not start; see the log") from None
         finally:
