@@ -32,6 +32,7 @@ from billing_worker.jobs.quota_warnings import quota_warnings
 from billing_worker.jobs.report_schedules import report_schedules
 from billing_worker.jobs.rollups import rollups
 from billing_worker.jobs.send_notices import send_notices
+from billing_worker.jobs.sla import sla
 from billing_worker.jobs.storage import storage
 from billing_worker.times import Cron, Every
 
@@ -50,6 +51,7 @@ JOBS: Mapping[str, Job] = MappingProxyType(
         "plan_limits": Job(Cron("0 6 * * *"), plan_limits, bound=timedelta(hours=1)),
         "quota_warnings": Job(Every(timedelta(minutes=5)), quota_warnings),
         "rollups": Job(Cron("30 1 * * *"), rollups, bound=timedelta(hours=1)),
+        "sla": Job(Cron("40 * * * *"), sla, bound=timedelta(minutes=50)),
         "storage": Job(Cron("0 4 * * *"), storage),
         "insights": Job(Cron("30 5 * * *"), insights, bound=timedelta(hours=2)),
         "report_schedules": Job(Cron("5 * * * *"), report_schedules, bound=timedelta(minutes=50)),
