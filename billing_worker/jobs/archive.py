@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from billing_worker.archive.archiving import archive_month
+from billing_worker.invoicing.customers import AFTERMATH
 from billing_worker.job import Context, Report
 from ledger.archive import parts
 from ledger.archive.store import open_store
@@ -22,7 +23,7 @@ async def archive(context: Context, at: datetime) -> Report:
     for month in old:
         name = f"{month.start:%Y-%m}"
         async with reading(context.pool) as connection:
-            unbilled = await parts.unbilled(connection, month)
+            unbilled = await parts.unbilled(connection, month, AFTERMATH)
         if unbilled:
             waiting.append(f"{name}: {len(unbilled)} not invoiced, such as {unbilled[0]}")
             continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from ledger.database import Connection
 from ledger.periods import Period
@@ -50,15 +50,20 @@ async def enter(connection: Connection, part: Part) -> None:
     )
 
 
-async def unbilled(connection: Connection, period: Period) -> Sequence[str]:
-    """Organizations with usage of a price in hours of this time that no closing touches."""
+async def unbilled(connection: Connection, period: Period, aftermath: timedelta) -> Sequence[str]:
+    """Organizations with usage of a price in hours of this time that no closing touches, though one is still to come:
+    they had a plan of its currency by then, ended less than `aftermath` before. Other usage nobody will ever bill."""
     rows = await connection.fetch(
         "select distinct organization_id from usage_hour used"
         " where starts_at >= $1 and starts_at < $2 and price_nano <> 0"
+        " and exists (select from subscription held join plan on plan.id = plan_id"
+        "   where held.organization_id = used.organization_id and plan.currency = used.currency"
+        "   and held.starts_at < used.starts_at + interval '1 hour'"
+        "   and (held.ends_at is null or held.ends_at > used.starts_at - $3::interval))"
         " and not exists (select from closing_span span where span.organization_id = used.organization_id"
         "   and span.currency = used.currency"
         "   and span.starts_at < used.starts_at + interval '1 hour' and span.ends_at > used.starts_at)"
         " order by 1",
-        *(period.start, period.end),
+        *(period.start, period.end, aftermath),
     )
     return [row["organization_id"] for row in rows]

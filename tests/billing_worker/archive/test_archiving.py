@@ -205,6 +205,20 @@ async def test_records_that_come_after_their_month_was_archived_go_into_a_furthe
     assert await attached(pool) == []
 
 
+async def customer(
+    pool: Pool, name: str, start: datetime, end: datetime | None = None, currency: str = "EUR"
+) -> None:
+    """An organization with this id, and a plan of its own."""
+    async with transaction(pool) as connection:
+        await connection.execute("insert into organization (id, name) values ($1, $1)", name)
+        await connection.execute("insert into plan (id, name, currency) values ($1, $1, $2)", name, currency)
+        await connection.execute(
+            "insert into subscription (id, organization_id, organization_no, plan_id, starts_at, ends_at)"
+            " select $1, id, no, $1, $2, $3 from organization where id = $1",
+            *(name, start, end),
+        )
+
+
 async def test_months_that_are_kept_and_those_not_invoiced_stay(
     settings: Settings, pool: Pool, url: str
 ) -> None:
@@ -215,12 +229,12 @@ async def test_months_that_are_kept_and_those_not_invoiced_stay(
     await enter(
         pool, "req_sold", "org_b", occurred_at=datetime(2025, 9, 30, 23, 59, tzinfo=UTC), price_nano=1
     )
+    await customer(pool, "org_b", datetime(2025, 9, 12, tzinfo=UTC))
     await run_once(settings, "archive", AT)
     assert await attached(pool) == ["2025-09", "2025-10", "2025-11"]
     async with reading(pool) as connection:
         report = await connection.fetchval("select report from job_run where job = 'archive'")
         assert report["waiting"] == ["2025-09: 1 not invoiced, such as org_b"]
-        await connection.execute("insert into organization (id, name) values ('org_b', 'B')")
         await connection.execute(
             "with made as (insert into closing (payer_id, currency, closed_at) values ('org_b', 'EUR', now())"
             " returning id) insert into closing_span (closing_id, organization_id, organization_no, currency,"
@@ -233,6 +247,18 @@ async def test_months_that_are_kept_and_those_not_invoiced_stay(
         await connection.execute("update usage set occurred_at = occurred_at - interval '4 hours'")
     await run_once(settings, "archive", AT)
     assert await attached(pool) == ["2025-10", "2025-11"]
+
+
+async def test_usage_that_nobody_will_ever_invoice_keeps_no_month(
+    settings: Settings, pool: Pool, url: str
+) -> None:
+    await customer(pool, "org_late", datetime(2025, 10, 1, tzinfo=UTC))
+    await customer(pool, "org_gone", datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 30, tzinfo=UTC))
+    await customer(pool, "org_dollars", datetime(2025, 1, 1, tzinfo=UTC), currency="USD")
+    for number, who in enumerate(("org_late", "org_gone", "org_dollars", "org_none")):
+        await enter(pool, f"req_{number}", who, occurred_at=OLD + timedelta(days=3), price_nano=5)
+    await run_once(settings, "archive", AT)
+    assert await attached(pool) == []
 
 
 async def test_without_a_place_for_it_nothing_is_archived(database_url: str, pool: Pool) -> None:
