@@ -14,6 +14,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
+from ledger.migrations import migrate
 from runtime.child import Child
 from runtime.engines.postgres import Postgres
 from runtime.engines.valkey import Valkey
@@ -110,6 +111,24 @@ async def empty_database_url(postgres: Postgres) -> AsyncIterator[str]:
     await drop_database(postgres, name)
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> str:
+    """A database with the whole schema, of which others are copies: that takes a tenth of the time."""
+    name = "migrated"
+    asyncio.run(postgres.create_database(name))
+    asyncio.run(migrate(postgres.url(name)))
+    return name
+
+
+@pytest.fixture
+async def database_url(postgres: Postgres, migrated: str) -> AsyncIterator[str]:
+    """A database of the test's own, with the whole schema."""
+    name = f"test_{next(database_numbers)}"
+    await on_server(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{migrated}"')
+    yield postgres.url(name)
+    await drop_database(postgres, name)
+
+
 @pytest.fixture
 def redis_url(valkey: Valkey) -> str:
     """The session's Valkey, emptied."""
@@ -120,9 +139,13 @@ def redis_url(valkey: Valkey) -> str:
 
 
 async def drop_database(postgres: Postgres, name: str) -> None:
+    await on_server(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def on_server(postgres: Postgres, statement: str) -> None:
     async with asyncio.timeout(30):
         connection = await asyncpg.connect(postgres.url("postgres"))
         try:
-            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await connection.execute(statement)
         finally:
             await connection.close()

@@ -6,14 +6,7 @@ import pytest
 
 from config.settings import Settings, load_settings
 from ledger.database import Pool, close_pool, open_pool
-from ledger.migrations import migrate
 from tests.billing_worker.workers import Workers
-
-
-@pytest.fixture
-async def database_url(empty_database_url: str) -> str:
-    await migrate(empty_database_url)
-    return empty_database_url
 
 
 @pytest.fixture

@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 
 from ledger.database import Pool, close_pool, open_pool
-from ledger.migrations import migrate
 from tests.console.running import Console, Fields, Record, serving
 from tests.usage import enter
-
-
-@pytest.fixture
-async def database_url(empty_database_url: str) -> str:
-    await migrate(empty_database_url)
-    return empty_database_url
 
 
 @pytest.fixture

@@ -24,11 +24,3 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 @pytest.fixture
 async def organization(connection: Connection) -> Organization:
     return await create(connection, "test", name="Atelier")
-
-
-@pytest.fixture
-async def database_url(empty_database_url: str) -> str:
-    from ledger.migrations import migrate
-
-    await migrate(empty_database_url)
-    return empty_database_url
