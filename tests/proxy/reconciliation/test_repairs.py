@@ -297,6 +297,7 @@ async def test_a_record_that_the_ledger_lost_is_mended_from_the_ledger(
     tenant = await house.tenant()
     assert await chat(house, tenant) == 200
     await house.records(tenant, 1)
+    await house.quiet()
     await house.execute("delete from usage where organization_id = $1", tenant.organization_id)
     found = {each.measure: each for each in await compared(redis, pool, tenant)}
     assert found["r"].difference == 1
