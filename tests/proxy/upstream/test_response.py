@@ -42,7 +42,7 @@ def responses(draw: st.DrawFn) -> tuple[bytes, int, list[tuple[bytes, bytes]], b
     return (
         interim + b"HTTP/1.1 %d Some Reason\r\n%b\r\n%b" % (status, written(pairs), framed),
         status,
-        pairs,
+        [(name.lower(), value) for name, value in pairs],
         body,
     )
 
