@@ -2,7 +2,7 @@
 
 Without sound, pictures, pieces or writes to the cache, everything is linear in three counts, up to the length of
 input at which a model's next rates begin. Each call is priced three times (what it may cost, what it costs if its proxy
-dies, what it costs): so each takes 2 µs instead of 15.
+dies, what it costs): so each takes 1.2 µs instead of 4.7.
 """
 
 import math

@@ -13,7 +13,7 @@ def settle() -> None:
     """To be called once all is loaded: what was made until now stays, and is never looked through again.
 
     Calls leave next to no cycles behind, and what is kept of each goes within seconds, so the young are looked through
-    seldom: at Python's own thresholds that took an eighth of a proxy's time, in pauses of up to 60 ms.
+    seldom: at Python's own thresholds that took an eighth of a proxy's time.
     """
     gc.collect()
     gc.freeze()

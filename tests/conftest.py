@@ -113,7 +113,7 @@ async def empty_database_url(postgres: Postgres) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated(postgres: Postgres) -> str:
-    """A database with the whole schema, of which others are copies: that takes a tenth of the time."""
+    """A database with the whole schema, of which others are copies: migrating each takes longer."""
     name = "migrated"
     asyncio.run(postgres.create_database(name))
     asyncio.run(migrate(postgres.url(name)))

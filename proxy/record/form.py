@@ -36,7 +36,7 @@ class UnreadableRecord(ValueError):
 
 class Stem:
     """What all records of one call say alike, written once: a call writes a draft and a record, and this way each takes
-    a third of what writing a UsageRecord does."""
+    half of what writing a UsageRecord does."""
 
     __slots__ = ("_text",)
 
