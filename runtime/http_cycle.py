@@ -1,8 +1,7 @@
 """One request and its answer over HTTP/1.1: uvicorn's cycle, without what it spends on every message.
 
 Beside ASGI's `receive` and `send`, which it keeps, it tells what has come already and who has left without a task that
-waits for it, and writes a whole answer in one piece (proxy/relay/client.py says how it is used). Per call, a third of
-what uvicorn's own cycle costs.
+waits for it, and writes a whole answer in one piece (proxy/relay/client.py says how it is used).
 """
 
 import asyncio
